@@ -1,0 +1,98 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * Attributes by descriptor.  Runs privileged.  Callers have a descriptor from
+ * resolve.c, or one name in a directory from there.
+ */
+#include "config.h"
+
+#include "monitor/attr.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2	452	/* all architectures, fchmodat2(2) */
+#endif
+
+static struct monitor_time
+attr_time(const struct statx_timestamp *ts)
+{
+	return (struct monitor_time){ .sec = ts->tv_sec, .nsec = ts->tv_nsec };
+}
+
+int
+attr_get(int dir_fd, const char *name, int flags,
+    struct monitor_attr *attr_out, struct handle_key *key_out)
+{
+	struct statx sx;
+
+	if (statx(dir_fd, name, flags | AT_NO_AUTOMOUNT,
+	    STATX_BASIC_STATS | (key_out != NULL ? STATX_MNT_ID : 0), &sx) == -1)
+		return -errno;
+	*attr_out = (struct monitor_attr){
+		.ino = sx.stx_ino,
+		.size = sx.stx_size,
+		.blocks = sx.stx_blocks,
+		.dev = makedev(sx.stx_dev_major, sx.stx_dev_minor),
+		.rdev = makedev(sx.stx_rdev_major, sx.stx_rdev_minor),
+		.mode = sx.stx_mode,
+		.nlink = sx.stx_nlink,
+		.uid = sx.stx_uid,
+		.gid = sx.stx_gid,
+		.blksize = sx.stx_blksize,
+		.atime = attr_time(&sx.stx_atime),
+		.mtime = attr_time(&sx.stx_mtime),
+		.ctime = attr_time(&sx.stx_ctime)
+	};
+	if (key_out != NULL)
+		*key_out = (struct handle_key){ .mnt_id = sx.stx_mnt_id,
+		    .dev = attr_out->dev, .ino = attr_out->ino };
+	return 0;
+}
+
+int
+attr_key(int fd, struct handle_key *key_out)
+{
+	struct monitor_attr attr;
+
+	return attr_get(fd, "", AT_EMPTY_PATH, &attr, key_out);
+}
+
+/*
+ * Before Linux 6.6 there is no chmod of an O_PATH descriptor, but of its name
+ * in /proc/self/fd (open(2), O_PATH).  A symbolic link's is followed only to
+ * the link itself.
+ */
+static int
+attr_chmod_by_name(int fd, mode_t mode)
+{
+	char name[MONITOR_FD_NAME_MAX];
+
+	return fchmodat(AT_FDCWD, monitor_fd_name(fd, name), mode, 0);
+}
+
+int
+attr_chmod(const struct monitor *m, int fd, mode_t mode)
+{
+	bool raise = (mode & S_ISGID) != 0;
+	int error = 0;
+
+	if (raise) {
+		error = caps_raise_fsetid();
+		if (error != 0)
+			return error;
+	}
+	if ((m->has_fchmodat2 ?
+	    (int)syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) :
+	    attr_chmod_by_name(fd, mode)) == -1)
+		error = -errno;
+	if (raise && caps_lower_fsetid() != 0)
+		_exit(1);	/* never go on with more than the set at rest */
+	return error;
+}

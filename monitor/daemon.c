@@ -1,0 +1,206 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * Background, pid file, readiness, log.  Runs in the launcher; all that it
+ * needs later is opened before the launcher drops its rights.
+ */
+#include "config.h"
+
+#include "monitor/daemon.h"
+
+#include <sys/socket.h>
+#include <sys/syslog.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct sockaddr_un daemon_syslog_address = {
+	.sun_family = AF_UNIX, .sun_path = "/dev/log"
+};
+
+/*
+ * syslog(3) would make a new socket when syslogd was restarted, which the
+ * launcher's filter forbids; a datagram to its address needs none.
+ */
+static void
+daemon_log_syslog(void *arg, enum log_level level, const char *text)
+{
+	static const int priorities[] = { LOG_ERR, LOG_ERR, LOG_WARNING,
+	    LOG_INFO, LOG_DEBUG, LOG_DEBUG };
+	const struct daemon *daemon = arg;
+	char line[LOG_LINE_MAX + 64], stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	int n;
+
+	gmtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
+	n = snprintf(line, sizeof(line), "<%d>%s privfsd[%d]: %s",
+	    LOG_DAEMON | priorities[level], stamp, daemon->pid, text);
+	if (n > 0)
+		sendto(daemon->syslog_fd, line, (size_t)n < sizeof(line) ?
+		    (size_t)n : sizeof(line) - 1, MSG_DONTWAIT | MSG_NOSIGNAL,
+		    (const struct sockaddr *)&daemon_syslog_address,
+		    sizeof(daemon_syslog_address));
+}
+
+static int
+daemon_open_log(struct daemon *daemon, const struct options *options)
+{
+	if (!options->syslog)
+		return 0;
+	daemon->syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (daemon->syslog_fd == -1) {
+		log_error("syslog: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+/* sd_notify(3): a datagram socket, named by a path or in the abstract. */
+static void
+daemon_open_notify(struct daemon *daemon)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+	    strlen(path) >= sizeof(sun.sun_path))
+		return;
+	memcpy(sun.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		sun.sun_path[0] = '\0';
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	    strlen(path));
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return;
+	if (connect(fd, (struct sockaddr *)&sun, len) == -1) {
+		log_warn("NOTIFY_SOCKET %s: %s", path, strerror(errno));
+		close(fd);
+		return;
+	}
+	daemon->notify_fd = fd;
+}
+
+/* The parent's part of daemonising: it ends with what the child reports. */
+static void
+daemon_wait(int status_fd)
+{
+	unsigned char ready = 0;
+	ssize_t n;
+
+	do {
+		n = read(status_fd, &ready, 1);
+	} while (n == -1 && errno == EINTR);
+	_exit(n == 1 && ready == 1 ? 0 : 1);
+}
+
+static int
+daemon_background(struct daemon *daemon)
+{
+	int status[2];
+	pid_t pid;
+
+	if (pipe2(status, O_CLOEXEC) == -1)
+		goto fail;
+	pid = fork();
+	if (pid == -1)
+		goto fail;
+	if (pid > 0) {
+		close(status[1]);
+		daemon_wait(status[0]);
+	}
+	close(status[0]);
+	daemon->status_fd = status[1];
+	setsid();
+	return 0;
+fail:
+	log_error("cannot go to the background: %s", strerror(errno));
+	return -errno;
+}
+
+int
+daemon_begin(struct daemon *daemon, const struct options *options)
+{
+	int error;
+
+	*daemon = (struct daemon){ .status_fd = -1, .notify_fd = -1,
+	    .syslog_fd = -1 };
+	error = daemon_open_log(daemon, options);
+	if (error != 0)
+		return error;
+	daemon_open_notify(daemon);
+	error = options->daemonize ? daemon_background(daemon) : 0;
+	daemon->pid = getpid();
+	return error;
+}
+
+int
+daemon_write_pid(const struct options *options)
+{
+	int error = 0, fd;
+
+	if (options->pid_file == NULL)
+		return 0;
+	fd = open(options->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+	    O_NOFOLLOW, 0644);
+	if (fd == -1 || dprintf(fd, "%d\n", getpid()) < 0) {
+		error = -errno;
+		log_error("--pid-file=%s: %s", options->pid_file,
+		    strerror(errno));
+	}
+	if (fd != -1)
+		close(fd);
+	return error;
+}
+
+int
+daemon_detach(struct daemon *daemon, const struct options *options)
+{
+	int fd;
+
+	if (chdir("/") == -1) {
+		log_error("cannot change to /: %s", strerror(errno));
+		return -errno;
+	}
+	if (options->syslog)
+		log_init(options->log_level, daemon_log_syslog, daemon);
+	if (!options->daemonize)
+		return 0;
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd == -1 || dup2(fd, 0) == -1 || dup2(fd, 1) == -1 ||
+	    dup2(fd, 2) == -1) {
+		log_error("/dev/null: %s", strerror(errno));
+		return -errno;
+	}
+	close(fd);
+	return 0;
+}
+
+void
+daemon_ready(struct daemon *daemon)
+{
+	static const char ready[] = "READY=1\nSTATUS=Serving\n";
+	const unsigned char one = 1;
+
+	if (daemon->notify_fd != -1 && send(daemon->notify_fd, ready,
+	    sizeof(ready) - 1, MSG_NOSIGNAL) == -1)
+		log_warn("NOTIFY_SOCKET: %s", strerror(errno));
+	if (daemon->status_fd == -1)
+		return;
+	if (write(daemon->status_fd, &one, 1) != 1)
+		log_warn("the waiting parent is gone");
+	close(daemon->status_fd);
+	daemon->status_fd = -1;
+}

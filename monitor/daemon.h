@@ -1,0 +1,38 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * What a service manager or a shell sees: the background, the pid file, the
+ * readiness, the log.
+ */
+#ifndef MONITOR_DAEMON_H
+#define MONITOR_DAEMON_H
+
+#include "monitor/options.h"
+
+struct daemon {
+	pid_t	pid;		/* of the launcher */
+	int	status_fd;	/* to the waiting parent, or -1 */
+	int	notify_fd;	/* to the service manager, or -1 */
+	int	syslog_fd;	/* or -1: stderr */
+};
+
+/*
+ * Opens what the log and the readiness need and, if the options say so, goes
+ * to the background: the parent process waits for daemon_ready() and exits with
+ * 0, or with 1 if this process ends before that.  Returns 0 or -errno, logged.
+ */
+int	daemon_begin(struct daemon *daemon, const struct options *options);
+
+/* Writes the pid file, if there is one.  Returns 0 or -errno, logged. */
+int	daemon_write_pid(const struct options *options);
+
+/*
+ * Leaves the terminal and the working directory, the log goes to syslog from
+ * here on if the options say so.  Returns 0 or -errno, logged.
+ */
+int	daemon_detach(struct daemon *daemon, const struct options *options);
+
+/* Tells parent and service manager that the daemon serves. */
+void	daemon_ready(struct daemon *daemon);
+
+#endif /* MONITOR_DAEMON_H */

@@ -1,0 +1,560 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The launcher.  Once both children are up it has no capability and some
+ * twenty system calls.  It reads log lines from its children, of which the
+ * worker may be hostile, and never anything from the front-end.
+ */
+#include "config.h"
+
+#include "monitor/launcher.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/lane.h"
+#include "monitor/daemon.h"
+#include "monitor/last_words.h"
+#include "monitor/listener.h"
+#include "monitor/monitor.h"
+#include "monitor/spawn.h"
+
+#define LAUNCHER_SLOTS		4	/* a 9p-proxy front-end sends one
+					   request at a time */
+#define LAUNCHER_START_S	60	/* for both sandboxes to come up */
+#define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
+#define LAUNCHER_CAUSE_MS	200	/* for the monitor's death to show */
+#define LAUNCHER_NOFILE		1000000
+
+enum launcher_event {
+	EVENT_TERM,
+	EVENT_INT,
+	EVENT_HUP,
+	EVENT_CHILD,
+	EVENT_MONITOR,
+	EVENT_WORKER,
+	EVENT_ACCEPT,
+	EVENTS
+};
+
+struct launcher {
+	struct options			*options;
+	struct daemon			 daemon;
+	struct listener			 listener;
+	struct child			 monitor;
+	struct child			 worker;
+	int				 connection;	/* the front-end, or -1 */
+	const struct lane_shared	*watch;
+	unsigned int			 ready;		/* children that are */
+	bool				 stopping;	/* by a signal */
+	bool				 over;
+	struct event_base		*base;
+	struct event			*events[EVENTS];
+	struct log_limit		 worker_lines;
+};
+
+static int
+launcher_open_share(const char *dir)
+{
+	int fd;
+
+	/* Readable first: an O_PATH descriptor says nothing about that. */
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1) {
+		close(fd);
+		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd == -1) {
+		log_error("shared directory %s: %s", dir, strerror(errno));
+		return -errno;
+	}
+	return fd;
+}
+
+/* Writes the lines that a child has sent, and notes when it is ready. */
+static void
+launcher_read(struct launcher *l, struct child *child)
+{
+	struct channel_message message;
+	int len;
+
+	while ((len = channel_receive(child->channel, &message, NULL, 0,
+	    NULL)) >= 0) {
+		if (message.type == CHANNEL_READY) {
+			l->ready++;
+			continue;
+		}
+		if (message.type != CHANNEL_LOG ||
+		    message.arg > LOG_LEVEL_TRACE)
+			continue;
+		log_relay(child == &l->worker ? &l->worker_lines : NULL,
+		    (enum log_level)message.arg, child->name, message.data,
+		    (size_t)len);
+	}
+}
+
+/* Says how a child ended. */
+static void
+launcher_report(const struct child *child)
+{
+	int status = child->status;
+
+	if (WIFSIGNALED(status))
+		log_error("the %s was killed by signal %d (%s)", child->name,
+		    WTERMSIG(status), WTERMSIG(status) == SIGSYS ?
+		    "a system call that its sandbox forbids" :
+		    strsignal(WTERMSIG(status)));
+	else
+		log_error("the %s ended with status %d", child->name,
+		    WEXITSTATUS(status));
+}
+
+static void
+launcher_finish(struct launcher *l)
+{
+	l->over = true;
+	event_base_loopbreak(l->base);
+}
+
+static void
+on_child(evutil_socket_t signo, short what, void *arg)
+{
+	struct launcher *l = arg;
+
+	(void)signo;
+	(void)what;
+	if (spawn_reap(&l->monitor) || spawn_reap(&l->worker))
+		launcher_finish(l);
+}
+
+static void
+on_terminate(evutil_socket_t signo, short what, void *arg)
+{
+	const struct timeval grace = { .tv_sec = LAUNCHER_STOP_S };
+	struct launcher *l = arg;
+
+	(void)what;
+	if (l->stopping) {
+		launcher_finish(l);
+		return;
+	}
+	log_info("signal %d: ending", signo);
+	l->stopping = true;
+	channel_send(l->worker.channel, CHANNEL_STOP, 0, NULL, 0, NULL, 0);
+	event_base_loopexit(l->base, &grace);
+}
+
+static void
+on_channel(evutil_socket_t fd, short what, void *arg)
+{
+	struct launcher *l = arg;
+
+	(void)what;
+	launcher_read(l, fd == l->monitor.channel ? &l->monitor : &l->worker);
+	if (l->ready < 2 && (spawn_reap(&l->monitor) || spawn_reap(&l->worker)))
+		launcher_finish(l);
+	if (l->ready == 2 && l->connection == -1)
+		event_base_loopbreak(l->base);
+}
+
+static int
+launcher_connect(struct launcher *l)
+{
+	int error, fd;
+
+	fd = listener_accept(&l->listener);
+	if (fd < 0)
+		return fd;
+	/* Both hold it: the launcher for its last words. */
+	l->connection = fd;
+	error = channel_send(l->worker.channel, CHANNEL_CONNECTION, 0, NULL, 0,
+	    &fd, 1);
+	if (error != 0)
+		log_error("cannot hand over the connection: %s",
+		    strerror(-error));
+	return error;
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct launcher *l = arg;
+	int error;
+
+	(void)fd;
+	(void)what;
+	error = launcher_connect(l);
+	if (error == -EAGAIN || error == -EINTR || error == -ECONNABORTED)
+		return;
+	event_del(l->events[EVENT_ACCEPT]);
+	if (error != 0) {
+		log_error("accept: %s", strerror(-error));
+		launcher_finish(l);
+		return;
+	}
+	log_info("front-end connected");
+}
+
+static int
+launcher_make_events(struct launcher *l)
+{
+	const struct {
+		enum launcher_event	 number;
+		int			 fd;
+		short			 what;
+		event_callback_fn	 call;
+	} rows[] = {
+		{ EVENT_TERM, SIGTERM, EV_SIGNAL | EV_PERSIST, on_terminate },
+		{ EVENT_INT, SIGINT, EV_SIGNAL | EV_PERSIST, on_terminate },
+		{ EVENT_HUP, SIGHUP, EV_SIGNAL | EV_PERSIST, on_terminate },
+		{ EVENT_CHILD, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child },
+		{ EVENT_MONITOR, l->monitor.channel, EV_READ | EV_PERSIST,
+		    on_channel },
+		{ EVENT_WORKER, l->worker.channel, EV_READ | EV_PERSIST,
+		    on_channel },
+	};
+	size_t i;
+
+	l->base = event_base_new();
+	if (l->base == NULL)
+		return -ENOMEM;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		l->events[rows[i].number] = event_new(l->base, rows[i].fd,
+		    rows[i].what, rows[i].call, l);
+		if (l->events[rows[i].number] == NULL ||
+		    event_add(l->events[rows[i].number], NULL) == -1)
+			return -ENOMEM;
+	}
+	if (!l->listener.listening)
+		return 0;
+	/* Added when the sandboxes are on. */
+	l->events[EVENT_ACCEPT] = event_new(l->base, l->listener.fd,
+	    EV_READ | EV_PERSIST, on_accept, l);
+	return l->events[EVENT_ACCEPT] == NULL ? -ENOMEM : 0;
+}
+
+/* What the worker is told: all that it will ever know. */
+static int
+launcher_send_config(struct launcher *l, int memory_fd, int sock)
+{
+	const struct options *options = l->options;
+	const struct worker_config config = {
+		.version = MONITOR_PROTO_VERSION,
+		.protocol = WORKER_PROTOCOL_9P_PROXY,
+		.sandbox_mode = options->sandbox.mode,
+		.seccomp_action = options->sandbox.seccomp,
+		.uid = options->sandbox.worker_uid,
+		.gid = options->sandbox.worker_gid,
+		.log_level = options->log_level,
+		.poll_us = options->poll_us,
+		.nslots = LAUNCHER_SLOTS
+	};
+	const int fds[2] = { memory_fd, sock };
+
+	return channel_send(l->worker.channel, CHANNEL_CONFIG, 0, &config,
+	    sizeof(config), fds, 2);
+}
+
+/*
+ * The last id that a map (/proc/self/uid_map, user_namespaces(7)) has is the
+ * worker's: the one that the share's files are least likely to have.
+ */
+static int
+launcher_last_id(const char *path, uint32_t *id_out)
+{
+	uint32_t first, outside, count;
+	FILE *file;
+	int found = -ENOENT;
+
+	file = fopen(path, "re");
+	if (file == NULL)
+		return -errno;
+	while (fscanf(file, "%u %u %u", &first, &outside, &count) == 3) {
+		*id_out = first + count - 1;
+		found = 0;
+	}
+	fclose(file);
+	return found;
+}
+
+/* Decides as whom the worker runs; without root, makes a user namespace. */
+static int
+launcher_choose_ids(struct options *options)
+{
+	struct sandbox_config *sandbox = &options->sandbox;
+	bool own_id_only;
+	int error;
+
+	if (!sandbox->user_namespace)
+		return privdrop_find_user(&sandbox->worker_uid,
+		    &sandbox->worker_gid);
+	error = namespace_enter_user(options->uid_map, options->gid_map,
+	    &own_id_only);
+	if (error != 0 || own_id_only)
+		return error;
+	error = launcher_last_id("/proc/self/uid_map", &sandbox->worker_uid);
+	if (error == 0)
+		error = launcher_last_id("/proc/self/gid_map",
+		    &sandbox->worker_gid);
+	return error;
+}
+
+static int
+launcher_check_caps(const struct options *options)
+{
+	char missing[256];
+
+	if (caps_check_start(&options->sandbox, missing, sizeof(missing)) == 0)
+		return 0;
+	log_error("cannot start without these capabilities: %s; start it as "
+	    "root with them, or as an ordinary user", missing);
+	return -EPERM;
+}
+
+static uint64_t
+launcher_nofile(const struct options *options)
+{
+	uint64_t n = LAUNCHER_NOFILE, most;
+	FILE *file;
+
+	if (options->rlimit_nofile != 0)
+		return options->rlimit_nofile;
+	file = fopen("/proc/sys/fs/nr_open", "re");
+	if (file == NULL)
+		return n;
+	if (fscanf(file, "%lu", &most) == 1 && most < n)
+		n = most;
+	fclose(file);
+	return n;
+}
+
+static int
+launcher_start_children(struct launcher *l, int share_fd)
+{
+	struct monitor_config config = {
+		.sandbox = &l->options->sandbox,
+		.naming = MONITOR_BY_PATH,
+		.nslots = LAUNCHER_SLOTS,
+		.poll_us = l->options->poll_us,
+		.rlimit_nofile = launcher_nofile(l->options),
+		.log_level = l->options->log_level,
+		.share_fd = share_fd
+	};
+	int error, sock;
+
+	error = lane_create(LAUNCHER_SLOTS, &config.memory_fd, &config.sock,
+	    &sock);
+	if (error != 0) {
+		log_error("lane: %s", strerror(-error));
+		return error;
+	}
+	l->watch = lane_watch(config.memory_fd);
+	if (l->watch == NULL)
+		error = -errno;
+	if (error == 0)
+		error = spawn_monitor(&l->monitor, &config);
+	if (error == 0)
+		error = spawn_worker(&l->worker, l->options->worker_path,
+		    l->options->sandbox.mode);
+	if (error == 0)
+		error = launcher_send_config(l, config.memory_fd, sock);
+	close(config.memory_fd);
+	close(config.sock);
+	close(sock);
+	return error;
+}
+
+/* Waits until both children say that their sandbox is on. */
+static int
+launcher_wait_ready(struct launcher *l)
+{
+	const struct timeval limit = { .tv_sec = LAUNCHER_START_S };
+
+	event_base_loopexit(l->base, &limit);
+	event_base_dispatch(l->base);
+	if (l->ready == 2)
+		return 0;
+	if (!l->over && !l->stopping)
+		log_error("the children are not ready after %d seconds",
+		    LAUNCHER_START_S);
+	return -ECHILD;
+}
+
+static int
+launcher_lock_down(const struct options *options)
+{
+	const struct sandbox_config *sandbox = &options->sandbox;
+	bool nested = namespace_clone_flags(sandbox->mode) != 0;
+	int error;
+
+	error = privdrop_common();
+	/* Without pid namespaces only a signal ends the worker, see spawn.c. */
+	if (error == 0)
+		error = caps_drop(nested ? 0 : UINT64_C(1) << CAP_KILL);
+	if (error == 0)
+		error = seccomp_enter(SANDBOX_LAUNCHER, sandbox);
+	return error;
+}
+
+/* Everything up to the daemon being ready.  Returns 0 or -errno, logged. */
+static int
+launcher_start(struct launcher *l)
+{
+	struct options *options = l->options;
+	int error, share_fd;
+
+	share_fd = launcher_open_share(options->shared_dir);
+	if (share_fd < 0)
+		return share_fd;
+	error = listener_open(&l->listener, options);
+	if (error == 0)
+		error = daemon_begin(&l->daemon, options);
+	if (error == 0)
+		error = daemon_write_pid(options);
+	if (error == 0)
+		error = launcher_choose_ids(options);
+	if (error == 0)
+		error = launcher_check_caps(options);
+	if (error == 0)
+		error = launcher_start_children(l, share_fd);
+	close(share_fd);
+	if (error == 0)
+		error = launcher_make_events(l);
+	if (error == 0)
+		error = launcher_wait_ready(l);
+	if (error == 0)
+		error = daemon_detach(&l->daemon, options);
+	if (error == 0)
+		error = launcher_lock_down(options);
+	return error;
+}
+
+static void
+launcher_warn(const struct sandbox_config *sandbox)
+{
+	if (sandbox->mode == SANDBOX_NONE)
+		log_warn("--sandbox=none: neither namespaces nor chroot "
+		    "confine the daemon");
+	if (sandbox->seccomp == SECCOMP_ACTION_NONE)
+		log_warn("--seccomp=none: system calls are not filtered");
+}
+
+static int
+launcher_serve(struct launcher *l)
+{
+	int error = 0;
+
+	launcher_warn(&l->options->sandbox);
+	log_info("ready: sharing %s by %s; launcher %d, monitor %d, worker %d",
+	    l->options->shared_dir, l->options->protocol, l->daemon.pid,
+	    l->monitor.pid, l->worker.pid);
+	daemon_ready(&l->daemon);
+	if (l->events[EVENT_ACCEPT] == NULL)
+		error = launcher_connect(l);
+	else if (event_add(l->events[EVENT_ACCEPT], NULL) == -1)
+		error = -ENOMEM;
+	if (error == 0)
+		event_base_dispatch(l->base);
+	return error;
+}
+
+/*
+ * Waits for the end of a child that ends or was killed.  It is bounded only by
+ * the kernel: a system call of the monitor's may hang in a file server.
+ */
+static void
+launcher_wait(struct child *child)
+{
+	siginfo_t info;
+
+	if (child->pidfd == -1)
+		return;
+	while (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOWAIT) ==
+	    -1 && errno == EINTR)
+		continue;
+	spawn_reap(child);
+}
+
+/*
+ * A SIGKILL of the worker is most times the kernel's, for the monitor's death,
+ * which then is about to be reaped and is what should be reported.
+ */
+static bool
+launcher_monitor_died(struct launcher *l, bool worker_died)
+{
+	struct pollfd end = { .fd = l->monitor.pidfd, .events = POLLIN };
+
+	if (l->monitor.channel == -1)
+		return false;
+	if (worker_died && WIFSIGNALED(l->worker.status) &&
+	    WTERMSIG(l->worker.status) == SIGKILL && end.fd != -1)
+		poll(&end, 1, LAUNCHER_CAUSE_MS);
+	return spawn_reap(&l->monitor);
+}
+
+/* Ends what still runs.  Returns the daemon's exit status. */
+static int
+launcher_end(struct launcher *l)
+{
+	bool worker_died = l->worker.channel != -1 && spawn_reap(&l->worker);
+	bool monitor_died = launcher_monitor_died(l, worker_died);
+	bool served = l->ready == 2;
+	int status = 1;
+
+	/* A monitor's death takes the worker with it at once, or nearly so. */
+	if (worker_died && !monitor_died && l->worker.status == 0 && served)
+		status = 0;
+	if (l->monitor.channel != -1)
+		launcher_read(l, &l->monitor);
+	if (l->worker.channel != -1)
+		launcher_read(l, &l->worker);
+	if (monitor_died)
+		launcher_report(&l->monitor);
+	else if (worker_died && (l->worker.status != 0 || !served))
+		launcher_report(&l->worker);
+	if (l->stopping && !monitor_died && served)
+		status = 0;
+
+	spawn_kill(&l->worker);
+	spawn_kill(&l->monitor);
+	launcher_wait(&l->worker);
+	if (l->connection != -1)
+		last_words(l->connection, l->watch, status != 0 || l->stopping);
+	launcher_wait(&l->monitor);
+	listener_close(&l->listener);
+	return status;
+}
+
+int
+launcher_run(struct options *options)
+{
+	struct launcher l = {
+		.options = options,
+		.listener = { .fd = -1, .dir_fd = -1 },
+		.monitor = { .name = "monitor", .pidfd = -1, .channel = -1 },
+		.worker = { .name = "worker", .pidfd = -1, .channel = -1 },
+		.connection = -1,
+		.worker_lines = { .burst = 100, .interval_ms = 100 }
+	};
+	int error, status;
+
+	/* Until daemon_detach(), so that a failed start is seen. */
+	log_init(options->log_level, NULL, NULL);
+	error = launcher_start(&l);
+	if (error == 0)
+		error = launcher_serve(&l);
+	status = launcher_end(&l);
+	if (status == 0)
+		log_info("ended");
+	return error != 0 ? 1 : status;
+}

@@ -1,0 +1,40 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The guest-facing socket: made or inherited, accepted from once, removed.
+ */
+#ifndef MONITOR_LISTENER_H
+#define MONITOR_LISTENER_H
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <stdbool.h>
+
+#include "monitor/options.h"
+
+struct listener {
+	int		fd;
+	bool		listening;	/* else `fd` is connected already */
+	int		dir_fd;		/* of the socket's file; -1: no file */
+	char		name[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	dev_t		dev;		/* of the socket's file */
+	ino_t		ino;
+};
+
+/*
+ * Makes the socket that the options name, or checks the inherited one.  Returns
+ * 0, or -errno after logging what is wrong.
+ */
+int	listener_open(struct listener *listener, const struct options *options);
+
+/*
+ * Accepts the front-end and stops listening; its file is removed.  Returns the
+ * connection, O_CLOEXEC and the caller's, or -errno: -EAGAIN if there is none.
+ */
+int	listener_accept(struct listener *listener);
+
+/* Closes the socket and removes its file, if it is still that file. */
+void	listener_close(struct listener *listener);
+
+#endif /* MONITOR_LISTENER_H */

@@ -1,0 +1,70 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The monitor's context, and what its files share.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/lane.h"
+#include "common/log.h"
+#include "common/monitor_proto.h"
+#include "monitor/handle.h"
+#include "sandbox/sandbox.h"
+
+/*
+ * How the worker names inodes: by the export's root and a path, or by handles
+ * that it looked up.  Paths also make directories' descriptors available.
+ */
+#define MONITOR_BY_PATH		0x1
+#define MONITOR_BY_HANDLE	0x2
+
+struct monitor {
+	struct handle_table	handles;
+	unsigned int		naming;		/* MONITOR_BY_* */
+	bool			readonly;
+	int			proc_fd;	/* /proc/self/fd, also the cwd */
+	uid_t			uid;		/* who creates */
+	gid_t			gid;
+	bool			has_fchmodat2;	/* Linux 6.6 */
+	bool			has_xattrat;	/* Linux 6.13 */
+	uint64_t		no_version_dev;	/* FS_IOC_GETVERSION: ENOTTY */
+};
+
+/* What the launcher hands over. */
+struct monitor_config {
+	const struct sandbox_config	*sandbox;
+	unsigned int			 naming;
+	uint32_t			 nslots;
+	uint32_t			 poll_us;
+	uint64_t			 rlimit_nofile;
+	enum log_level			 log_level;
+	int				 channel;
+	int				 share_fd;	/* O_PATH directory */
+	int				 memory_fd;	/* of the lane */
+	int				 sock;		/* of the lane */
+};
+
+/*
+ * The monitor's process: locks itself up, says so, and serves the lane.
+ * Returns the exit status; only a failed start or a broken rule ends it.
+ */
+int	monitor_main(const struct monitor_config *config);
+
+/* Finds out which of the newer system calls the kernel has. */
+void	monitor_probe(struct monitor *m);
+
+#define MONITOR_FD_NAME_MAX	12	/* digits of an int, and NUL */
+
+/*
+ * Writes the name of `fd` within /proc/self/fd, which is the working
+ * directory, into `buf`.  Returns `buf`.
+ */
+char	*monitor_fd_name(int fd, char buf[static MONITOR_FD_NAME_MAX]);
+
+#endif /* MONITOR_MONITOR_H */

@@ -1,0 +1,221 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * GETXATTR, SETXATTR, LISTXATTR, REMOVEXATTR.  Runs privileged.  Trusts nothing
+ * in a request beyond what dispatch.c checked.
+ *
+ * Linux 6.13 has these calls relative to a directory (getxattrat(2)), but not
+ * for an O_PATH descriptor itself (EBADF); that, and everything before 6.13,
+ * goes through the descriptor's name in /proc/self/fd.
+ */
+#include "config.h"
+
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor/attr.h"
+#include "monitor/dispatch.h"
+
+#ifndef SYS_setxattrat			/* the same on all architectures */
+#define SYS_setxattrat		463
+#define SYS_getxattrat		464
+#define SYS_listxattrat		465
+#define SYS_removexattrat	466
+#endif
+
+/* linux/xattr.h of Linux 6.13: struct xattr_args */
+struct xattr_arguments {
+	uint64_t	value;		/* address */
+	uint32_t	size;
+	uint32_t	flags;
+};
+_Static_assert(sizeof(struct xattr_arguments) == 16, "layout");
+
+/* A path for the calls: a name in `dir_fd`, or one in /proc/self/fd. */
+struct xattr_path {
+	struct resolved	 at;
+	int		 fd;		/* -1, or the inode itself, owned */
+	const char	*path;
+	int		 flags;		/* of the *at calls */
+	char		 fd_name[MONITOR_FD_NAME_MAX];
+};
+
+static int
+xattr_path_open(struct monitor *m, struct op *op, struct xattr_path *xp)
+{
+	struct place *place = &op->place[0];
+	int error;
+
+	xp->fd = -1;
+	xp->at = (struct resolved){ .owned = false };
+	if (m->has_xattrat && place->has_name) {
+		error = resolve_parent(place, &xp->at);
+		xp->path = xp->at.name;
+		xp->flags = AT_SYMLINK_NOFOLLOW;
+		return error;
+	}
+	xp->fd = resolve_target(place);
+	if (xp->fd < 0)
+		return xp->fd;
+	xp->at.fd = m->proc_fd;
+	xp->path = monitor_fd_name(xp->fd, xp->fd_name);
+	xp->flags = 0;		/* follow it to the inode, and no further */
+	return 0;
+}
+
+static void
+xattr_path_close(struct xattr_path *xp)
+{
+	resolve_release(&xp->at);
+	if (xp->fd != -1)
+		close(xp->fd);
+}
+
+static ssize_t
+xattr_get(const struct monitor *m, const struct xattr_path *xp,
+    const char *name, void *value, uint32_t size)
+{
+	struct xattr_arguments args = { (uintptr_t)value, size, 0 };
+
+	if (m->has_xattrat)
+		return syscall(SYS_getxattrat, xp->at.fd, xp->path, xp->flags,
+		    name, &args, sizeof(args));
+	return getxattr(xp->path, name, value, size);
+}
+
+static int
+xattr_set(const struct monitor *m, const struct xattr_path *xp,
+    const char *name, const void *value, uint32_t size, uint32_t flags)
+{
+	struct xattr_arguments args = { (uintptr_t)value, size, flags };
+
+	if (m->has_xattrat)
+		return (int)syscall(SYS_setxattrat, xp->at.fd, xp->path,
+		    xp->flags, name, &args, sizeof(args));
+	return setxattr(xp->path, name, value, size, (int)flags);
+}
+
+static ssize_t
+xattr_list(const struct monitor *m, const struct xattr_path *xp, char *list,
+    uint32_t size)
+{
+	if (m->has_xattrat)
+		return syscall(SYS_listxattrat, xp->at.fd, xp->path, xp->flags,
+		    list, size);
+	return listxattr(xp->path, list, size);
+}
+
+static int
+xattr_remove(const struct monitor *m, const struct xattr_path *xp,
+    const char *name)
+{
+	if (m->has_xattrat)
+		return (int)syscall(SYS_removexattrat, xp->at.fd, xp->path,
+		    xp->flags, name);
+	return removexattr(xp->path, name);
+}
+
+/* Fills the reply from what a call returned for a buffer of `size`. */
+static int
+xattr_answer(struct op *op, ssize_t n, uint32_t size)
+{
+	if (n == -1)
+		return -errno;
+	if (size == 0)
+		op->reply.size = (uint32_t)n;
+	else
+		op->reply.data_len = (uint32_t)n;
+	return 0;
+}
+
+int
+op_getxattr(struct monitor *m, struct op *op)
+{
+	uint32_t size = op->request.u.getxattr.size;
+	struct xattr_path xp;
+	int error;
+
+	error = xattr_path_open(m, op, &xp);
+	if (error != 0)
+		return error;
+	error = xattr_answer(op, xattr_get(m, &xp, op->data, op->reply_data,
+	    size), size);
+	xattr_path_close(&xp);
+	return error;
+}
+
+int
+op_listxattr(struct monitor *m, struct op *op)
+{
+	uint32_t size = op->request.u.getxattr.size;
+	struct xattr_path xp;
+	int error;
+
+	error = xattr_path_open(m, op, &xp);
+	if (error != 0)
+		return error;
+	error = xattr_answer(op, xattr_list(m, &xp, (char *)op->reply_data,
+	    size), size);
+	xattr_path_close(&xp);
+	return error;
+}
+
+/*
+ * The kernel clears S_ISGID with an access ACL that a caller without
+ * CAP_FSETID sets (acl(5), posix_acl_update_mode() in fs/posix_acl.c); whether
+ * it goes is for the guest's kernel to decide, which asks for it by SETATTR.
+ */
+static int
+xattr_set_as_asked(const struct monitor *m, const struct xattr_path *xp,
+    const char *name, const void *value, uint32_t size, uint32_t flags)
+{
+	bool raise = strcmp(name, "system.posix_acl_access") == 0;
+	int error = 0;
+
+	if (raise)
+		raise = caps_raise_fsetid() == 0;
+	if (xattr_set(m, xp, name, value, size, flags) == -1)
+		error = -errno;
+	if (raise && caps_lower_fsetid() != 0)
+		_exit(1);	/* never go on with more than the set at rest */
+	return error;
+}
+
+int
+op_setxattr(struct monitor *m, struct op *op)
+{
+	const struct monitor_setxattr_request *args = &op->request.u.setxattr;
+	char name[MONITOR_XATTR_NAME_MAX + 1];
+	struct xattr_path xp;
+	int error;
+
+	memcpy(name, op->data, args->name_len);
+	name[args->name_len] = '\0';
+	error = xattr_path_open(m, op, &xp);
+	if (error != 0)
+		return error;
+	error = xattr_set_as_asked(m, &xp, name, op->data + args->name_len,
+	    op->data_len - args->name_len, args->flags);
+	xattr_path_close(&xp);
+	return error;
+}
+
+int
+op_removexattr(struct monitor *m, struct op *op)
+{
+	struct xattr_path xp;
+	int error;
+
+	error = xattr_path_open(m, op, &xp);
+	if (error != 0)
+		return error;
+	if (xattr_remove(m, &xp, op->data) == -1)
+		error = -errno;
+	xattr_path_close(&xp);
+	return error;
+}

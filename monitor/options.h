@@ -1,0 +1,47 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The command lines of all names that the program has.
+ */
+#ifndef MONITOR_OPTIONS_H
+#define MONITOR_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "sandbox/sandbox.h"
+
+struct options {
+	const char		*protocol;	/* "9p-proxy" */
+	const char		*shared_dir;
+	const char		*socket_path;	/* NULL: `fd` */
+	int			 fd;		/* -1: `socket_path` */
+	const char		*socket_group;	/* NULL: the owner's alone */
+	uid_t			 socket_uid;	/* -1: as it is */
+	gid_t			 socket_gid;
+	bool			 daemonize;
+	bool			 syslog;
+	const char		*pid_file;
+	const char		*worker_path;
+	enum log_level		 log_level;
+	uint32_t		 poll_us;
+	uint64_t		 rlimit_nofile;	/* 0: the default */
+	const char		*uid_map;
+	const char		*gid_map;
+	bool			 print_sandbox;
+	bool			 print_json;
+	struct sandbox_config	 sandbox;
+};
+
+#define OPTIONS_RUN	(-1)	/* options_parse(): go on */
+
+/*
+ * Reads the command line; the program's name in argv[0] says whose.  Returns
+ * OPTIONS_RUN, or the status to exit with: 0 after --help and --version, 2 after
+ * saying on stderr which option is wrong, how, and what would be right.  The
+ * strings in `options` are those of argv.
+ */
+int	options_parse(struct options *options, int argc, char **argv);
+
+#endif /* MONITOR_OPTIONS_H */

@@ -1,0 +1,103 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The only caller of openat2(2), and so the only place where a name of the
+ * worker's becomes a descriptor.  Runs privileged.  No component may be a
+ * symbolic link, whoever put it there and when; no way leads out of the
+ * directory that the handle names, or, for a path, out of the export.
+ */
+#include "config.h"
+
+#include "monitor/resolve.h"
+
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <unistd.h>
+
+/*
+ * openat2(2): with ".." in a path, and a rename(2) anywhere at the same time,
+ * the kernel cannot be sure that it stayed beneath, and says EAGAIN.
+ */
+#define RESOLVE_TRIES	64
+
+#define RESOLVE_ALWAYS	(RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+
+static int
+resolve_open(int dir_fd, const char *path, uint64_t resolve, int flags,
+    mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned int)(flags | O_NOFOLLOW | O_CLOEXEC),
+		.mode = mode,
+		.resolve = resolve | RESOLVE_ALWAYS
+	};
+	int i;
+	long fd;
+
+	for (i = 0; i < RESOLVE_TRIES; i++) {
+		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+		if (fd != -1)
+			return (int)fd;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+	}
+	return -errno;
+}
+
+int
+resolve_parent(struct place *place, struct resolved *out)
+{
+	int fd;
+
+	*out = (struct resolved){ .fd = place->fd, .name = place->name,
+	    .flags = place->has_name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH };
+	if (place->path_len == 0)
+		return 0;
+	place->full[place->path_len] = '\0';
+	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
+	    O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	out->fd = fd;
+	out->owned = true;
+	return 0;
+}
+
+void
+resolve_release(struct resolved *resolved)
+{
+	if (resolved->owned)
+		close(resolved->fd);
+	resolved->owned = false;
+}
+
+int
+resolve_entry(int dir_fd, const char *name)
+{
+	return resolve_open(dir_fd, name, RESOLVE_BENEATH, O_PATH, 0);
+}
+
+int
+resolve_target(struct place *place)
+{
+	int fd;
+
+	if (place->path_len == 0 && !place->has_name) {
+		fd = fcntl(place->fd, F_DUPFD_CLOEXEC, 0);
+		return fd == -1 ? -errno : fd;
+	}
+	if (place->path_len == 0)
+		return resolve_entry(place->fd, place->name);
+	place->full[place->path_len] = place->has_name ? '/' : '\0';
+	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT, O_PATH, 0);
+}
+
+int
+resolve_create(int dir_fd, const char *name, int flags, mode_t mode)
+{
+	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
+	    flags | O_CREAT | O_EXCL, mode);
+}
