@@ -3,12 +3,14 @@
  *
  * Starting the monitor and the worker so that neither outlives the other.
  */
-#ifndef MONITOR_SPAWN_H
-#define MONITOR_SPAWN_H
+#ifndef SANDBOX_SPAWN_H
+#define SANDBOX_SPAWN_H
 
 #include <sys/types.h>
 
-#include "monitor/monitor.h"
+#include <stdbool.h>
+
+#include "sandbox/sandbox.h"
 
 struct child {
 	const char	*name;		/* for logs */
@@ -21,10 +23,13 @@ struct child {
 /*
  * Starts the monitor; in mode namespace it is the init of a new pid namespace,
  * which every later child is in, so that the kernel kills them with it
- * (pid_namespaces(7)).  `config->channel` is filled in.  Returns 0 or -errno,
- * logged; `child` then owns its descriptors.
+ * (pid_namespaces(7)).  In it, `run` is called with `arg` and its end of the
+ * channel, and returns its exit status.  Returns 0 or -errno, logged; `child`
+ * then owns its descriptors.
  */
-int	spawn_monitor(struct child *child, struct monitor_config *config);
+typedef int spawn_run(void *arg, int channel);
+int	spawn_monitor(struct child *child, enum sandbox_mode mode,
+	    spawn_run *run, void *arg);
 
 /*
  * Starts the program `path` with its end of the channel as its only descriptor,
@@ -43,4 +48,4 @@ bool	spawn_reap(struct child *child);
 /* Kills the child, if it lives.  The launcher must be permitted to. */
 void	spawn_kill(struct child *child);
 
-#endif /* MONITOR_SPAWN_H */
+#endif /* SANDBOX_SPAWN_H */

@@ -10,7 +10,7 @@
  */
 #include "config.h"
 
-#include "monitor/spawn.h"
+#include "sandbox/spawn.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -87,22 +87,23 @@ spawn_channel(struct child *child, int *other_out)
 }
 
 int
-spawn_monitor(struct child *child, struct monitor_config *config)
+spawn_monitor(struct child *child, enum sandbox_mode mode, spawn_run *run,
+    void *arg)
 {
+	int channel, error;
 	pid_t pid;
-	int error;
 
-	error = spawn_channel(child, &config->channel);
+	error = spawn_channel(child, &channel);
 	if (error != 0)
 		return error;
-	if (unshare(namespace_clone_flags(config->sandbox->mode)) == -1)
+	if (unshare(namespace_clone_flags(mode)) == -1)
 		return spawn_failed(child, "unshare");
 	pid = spawn_clone(0, &child->pidfd);
 	if (pid == -1)
 		return spawn_failed(child, "clone3");
 	if (pid == 0)
-		_exit(monitor_main(config));
-	close(config->channel);
+		_exit(run(arg, channel));
+	close(channel);
 	child->pid = spawn_pid_of(child->pidfd);
 	return 0;
 }

@@ -1,0 +1,300 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * --print-sandbox.  What it says of system calls and capabilities comes from
+ * the tables that are loaded.
+ */
+#include "config.h"
+
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "sandbox/seccomp_list.h"
+
+#define PRINT_NAMES_MAX	1024
+#define PRINT_LIST_MAX	8
+
+static const char *const sandbox_modes[] = {
+	[SANDBOX_NAMESPACE] = "namespace",
+	[SANDBOX_CHROOT] = "chroot",
+	[SANDBOX_NONE] = "none"
+};
+#define SANDBOX_MODES	(sizeof(sandbox_modes) / sizeof(sandbox_modes[0]))
+
+/* What does not depend on a table; lists end with NULL. */
+struct print_process {
+	const char	*name;
+	const char	*root[SANDBOX_MODES];
+	const char	*descriptors[PRINT_LIST_MAX];
+	bool		 own_namespaces;	/* in mode namespace */
+};
+
+static const struct print_process print_processes[SANDBOX_PROCESSES] = {
+	[SANDBOX_LAUNCHER] = { "launcher",
+	    { "the host's", "the host's", "the host's" },
+	    { "the socket", "channels to both others",
+		"the lane's first page, read-only",
+		"what was inherited and is not known" }, false },
+	[SANDBOX_MONITOR] = { "monitor",
+	    { "the shared directory", "the shared directory", "the host's" },
+	    { "the shared directory", "the handle table", "/proc/self/fd",
+		"the lane", "the channel to the launcher" }, true },
+	[SANDBOX_WORKER] = { "worker",
+	    { "an empty read-only file system", "a directory that is removed",
+		"the host's" },
+	    { "the front-end's connection", "data fds", "the lane",
+		"the channel to the launcher" }, true }
+};
+
+static const char *const print_namespaces[] = {
+	"mount", "pid", "net", "ipc", "uts", NULL
+};
+static const char *const print_user_namespace[] = { "user", NULL };
+static const char *const print_nothing[] = { NULL };
+
+int
+sandbox_mode_parse(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < SANDBOX_MODES; i++)
+		if (strcmp(name, sandbox_modes[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+const char *
+sandbox_mode_name(enum sandbox_mode mode)
+{
+	return sandbox_modes[mode];
+}
+
+static const char *const *
+print_own_namespaces(enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	if (print_processes[process].own_namespaces &&
+	    config->mode == SANDBOX_NAMESPACE)
+		return print_namespaces;
+	if (process == SANDBOX_LAUNCHER && config->user_namespace)
+		return print_user_namespace;
+	return print_nothing;
+}
+
+static void
+print_caps(enum sandbox_process process, const struct sandbox_config *config,
+    struct caps_set *set)
+{
+	*set = (struct caps_set){ 0, 0 };
+	if (process == SANDBOX_MONITOR)
+		*set = config->caps;
+	else if (process == SANDBOX_LAUNCHER)
+		set->effective = set->permitted = caps_launcher(config);
+}
+
+/* Returns whether the process changes to another uid and gid. */
+static bool
+print_has_own_id(enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	return process == SANDBOX_WORKER && config->worker_uid != (uid_t)-1;
+}
+
+/* Text. */
+
+static void
+print_text_list(FILE *out, const char *title, const char *const *list)
+{
+	size_t i;
+
+	fprintf(out, "  %-14s", title);
+	for (i = 0; list[i] != NULL; i++)
+		fprintf(out, "%s%s", i == 0 ? "" : ", ", list[i]);
+	fprintf(out, "%s\n", i == 0 ? "none of its own" : "");
+}
+
+static void
+print_text_row(FILE *out, const struct seccomp_row *row)
+{
+	unsigned int i, n = seccomp_row_nargs(row);
+	const struct seccomp_arg *arg;
+
+	fprintf(out, "    %-15s %s\n", row->name, row->reason);
+	for (i = 0; i < n; i++) {
+		arg = &row->args[i];
+		if (arg->mask == UINT32_MAX)
+			fprintf(out, "%20s  only if args[%u] == %#" PRIx64
+			    "\n", "", arg->index, arg->value);
+		else
+			fprintf(out, "%20s  only if (args[%u] & %#" PRIx64
+			    ") == %#" PRIx64 "\n", "", arg->index, arg->mask,
+			    arg->value);
+	}
+}
+
+static void
+print_text_calls(FILE *out, enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	const struct seccomp_row *row;
+	size_t position = 0;
+
+	fprintf(out, "  %-14s", "system calls");
+	if (config->seccomp == SECCOMP_ACTION_NONE) {
+		fprintf(out, "all\n");
+		return;
+	}
+	fprintf(out, "these; any other: %s\n",
+	    seccomp_action_name(config->seccomp));
+	while ((row = seccomp_next_row(process, config, &position)) != NULL)
+		print_text_row(out, row);
+}
+
+static void
+print_text(FILE *out, enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	const struct print_process *p = &print_processes[process];
+	char names[PRINT_NAMES_MAX];
+	struct caps_set caps;
+
+	print_caps(process, config, &caps);
+	fprintf(out, "%s\n", p->name);
+	if (print_has_own_id(process, config))
+		fprintf(out, "  %-14suid %u, gid %u, no other groups\n",
+		    "user", config->worker_uid, config->worker_gid);
+	else
+		fprintf(out, "  %-14sas started\n", "user");
+	fprintf(out, "  %-14s%s\n", "effective",
+	    caps_names(caps.effective, names, sizeof(names)));
+	fprintf(out, "  %-14s%s\n", "permitted",
+	    caps_names(caps.permitted, names, sizeof(names)));
+	fprintf(out, "  %-14snone; nor inheritable, nor ambient\n",
+	    "bounding");
+	fprintf(out, "  %-14sno_new_privs, not dumpable\n", "flags");
+	print_text_list(out, "namespaces",
+	    print_own_namespaces(process, config));
+	fprintf(out, "  %-14s%s\n", "root", p->root[config->mode]);
+	print_text_list(out, "descriptors", p->descriptors);
+	print_text_calls(out, process, config);
+}
+
+/* JSON.  All strings are from tables and need no escapes. */
+
+static void
+print_json_list(FILE *out, const char *key, const char *const *list)
+{
+	size_t i;
+
+	fprintf(out, "   \"%s\": [", key);
+	for (i = 0; list[i] != NULL; i++)
+		fprintf(out, "%s\"%s\"", i == 0 ? "" : ", ", list[i]);
+	fprintf(out, "],\n");
+}
+
+static void
+print_json_caps(FILE *out, const char *key, uint64_t set)
+{
+	char name[PRINT_NAMES_MAX];
+	const char *separator = "";
+	unsigned int cap;
+
+	fprintf(out, "    \"%s\": [", key);
+	for (cap = 0; cap < 64; cap++) {
+		if ((set & UINT64_C(1) << cap) == 0)
+			continue;
+		fprintf(out, "%s\"%s\"", separator,
+		    caps_names(UINT64_C(1) << cap, name, sizeof(name)));
+		separator = ", ";
+	}
+	fprintf(out, "]");
+}
+
+static void
+print_json_row(FILE *out, const struct seccomp_row *row)
+{
+	unsigned int i, n = seccomp_row_nargs(row);
+	const struct seccomp_arg *arg;
+
+	fprintf(out, "     { \"name\": \"%s\", \"number\": %d, \"args\": [",
+	    row->name, seccomp_row_number(row));
+	for (i = 0; i < n; i++) {
+		arg = &row->args[i];
+		fprintf(out, "%s\n      { \"index\": %u, \"mask\": \"0x%" PRIx64
+		    "\", \"value\": \"0x%" PRIx64 "\" }", i == 0 ? "" : ",",
+		    arg->index, arg->mask, arg->value);
+	}
+	fprintf(out, "],\n      \"reason\": \"%s\" }", row->reason);
+}
+
+static void
+print_json_calls(FILE *out, enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	const struct seccomp_row *row;
+	const char *separator = "\n";
+	size_t position = 0;
+
+	fprintf(out, "   \"seccomp\": { \"otherwise\": \"%s\", \"allowed\": [",
+	    seccomp_action_name(config->seccomp));
+	while (config->seccomp != SECCOMP_ACTION_NONE &&
+	    (row = seccomp_next_row(process, config, &position)) != NULL) {
+		fprintf(out, "%s", separator);
+		print_json_row(out, row);
+		separator = ",\n";
+	}
+	fprintf(out, " ] }\n");
+}
+
+static void
+print_json(FILE *out, enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	const struct print_process *p = &print_processes[process];
+	struct caps_set caps;
+
+	print_caps(process, config, &caps);
+	fprintf(out, "%s  { \"name\": \"%s\",\n",
+	    process == SANDBOX_LAUNCHER ? "" : ",\n", p->name);
+	if (print_has_own_id(process, config))
+		fprintf(out, "   \"uid\": %u, \"gid\": %u,\n",
+		    config->worker_uid, config->worker_gid);
+	else
+		fprintf(out, "   \"uid\": null, \"gid\": null,\n");
+	fprintf(out, "   \"capabilities\": {\n");
+	print_json_caps(out, "effective", caps.effective);
+	fprintf(out, ",\n");
+	print_json_caps(out, "permitted", caps.permitted);
+	fprintf(out, ",\n    \"inheritable\": [], \"bounding\": [], "
+	    "\"ambient\": [] },\n");
+	fprintf(out, "   \"no_new_privs\": true, \"dumpable\": false,\n");
+	print_json_list(out, "namespaces",
+	    print_own_namespaces(process, config));
+	fprintf(out, "   \"root\": \"%s\",\n", p->root[config->mode]);
+	print_json_list(out, "descriptors", p->descriptors);
+	print_json_calls(out, process, config);
+	fprintf(out, "  }");
+}
+
+int
+sandbox_print(FILE *out, const struct sandbox_config *config, bool json)
+{
+	enum sandbox_process process;
+
+	if (json)
+		fprintf(out, "{ \"sandbox\": \"%s\", \"processes\": [\n",
+		    sandbox_mode_name(config->mode));
+	else
+		fprintf(out, "sandbox %s\n", sandbox_mode_name(config->mode));
+	for (process = 0; process < SANDBOX_PROCESSES; process++)
+		if (json)
+			print_json(out, process, config);
+		else
+			print_text(out, process, config);
+	if (json)
+		fprintf(out, "\n] }\n");
+	return fflush(out) == EOF ? -errno : 0;
+}

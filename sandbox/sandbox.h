@@ -1,0 +1,250 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * How each process is locked up.  One mechanism in each file of this folder;
+ * the processes call them in the order that their main file shows.
+ *
+ * All functions return 0 or -errno (descriptors: an fd or -errno) unless they
+ * say otherwise, and have logged what failed and why before they fail.
+ */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum sandbox_mode {
+	SANDBOX_NAMESPACE,	/* own namespaces, pivot_root */
+	SANDBOX_CHROOT,		/* chroot, for containers */
+	SANDBOX_NONE		/* neither; everything else stays on */
+};
+
+enum sandbox_process {
+	SANDBOX_LAUNCHER,
+	SANDBOX_MONITOR,
+	SANDBOX_WORKER,
+	SANDBOX_PROCESSES
+};
+
+/* What happens to a process that makes a system call that is not listed. */
+enum seccomp_action {
+	SECCOMP_ACTION_KILL,
+	SECCOMP_ACTION_LOG,	/* it is allowed, the kernel logs it */
+	SECCOMP_ACTION_TRAP,	/* SIGSYS */
+	SECCOMP_ACTION_NONE	/* no filter at all */
+};
+
+/*
+ * The monitor's capabilities, bit N for capability N: what --modcaps may
+ * change.
+ */
+struct caps_set {
+	uint64_t	effective;	/* at rest */
+	uint64_t	permitted;	/* FSETID is only here */
+};
+
+/* Everything that decides what the sandboxes look like. */
+struct sandbox_config {
+	enum sandbox_mode	mode;
+	enum seccomp_action	seccomp;
+	struct caps_set		caps;		/* the monitor's */
+	uid_t			worker_uid;	/* -1 keeps the own */
+	gid_t			worker_gid;
+	bool			user_namespace;	/* started without root */
+	bool			readonly;
+};
+
+/* A range of ids, as in uid_map (user_namespaces(7)). */
+struct namespace_range {
+	uint32_t	inside;
+	uint32_t	outside;
+	uint32_t	count;
+};
+
+#define NAMESPACE_RANGES_MAX	16
+
+struct namespace_map {
+	struct namespace_range	range[NAMESPACE_RANGES_MAX];
+	size_t			n;
+};
+
+/* namespace.c */
+
+/*
+ * Returns the CLONE_NEW* flags that a process is started with: the pid
+ * namespace, which a process cannot enter by itself.
+ */
+int	namespace_clone_flags(enum sandbox_mode mode);
+
+/*
+ * Monitor.  Confines the process to the directory `share_fd`: in mode
+ * namespace by unshare(2) of mount, net, ipc and uts namespaces and
+ * pivot_root(2) to a recursive bind mount of it, which is nosuid, nodev and
+ * noexec, and read-only if so wanted; in mode chroot by chroot(2).  Leaves the
+ * working directory on /proc/self/fd, where descriptors are opened again by
+ * their number, as a mount of its own so that ".." leads nowhere (in the other
+ * modes only where the kernel permits one).  Stores an O_PATH descriptor of the
+ * export's root and one of the /proc/self/fd directory, both the caller's;
+ * `share_fd` stays open, and is of no use any more.
+ */
+int	namespace_enter_share(enum sandbox_mode mode, int share_fd,
+	    bool readonly, int *root_fd_out, int *proc_fd_out);
+
+/*
+ * Worker.  Confines the process to an empty directory that nothing can be
+ * made in: a read-only tmpfs in namespaces of its own, or (chroot) a directory
+ * that has been removed.  In mode none it only leaves the working directory.
+ */
+int	namespace_enter_empty(enum sandbox_mode mode);
+
+/* namespace_user.c */
+
+/*
+ * Reads an option's value: ":namespace-id:host-id:count:", several of them
+ * separated by commas.  Returns 0, or -EINVAL, logging nothing.
+ */
+int	namespace_parse_map(const char *value, struct namespace_map *map);
+
+/*
+ * Launcher, started without root, before privdrop_common().  Enters a new user
+ * namespace.  `uid_map` and `gid_map` are values of options as above, or NULL
+ * for the own id on itself; what is more than the own id goes through
+ * newuidmap(1) and newgidmap(1).  Stores whether the worker must keep the own
+ * ids, because no others are mapped.  The process has all capabilities in the
+ * namespace; caps_keep_for_exec() hands them to the worker.
+ */
+int	namespace_enter_user(const char *uid_map, const char *gid_map,
+	    bool *own_id_only_out);
+
+/* caps.c */
+
+/* The default set: CHOWN, FOWNER, DAC_OVERRIDE; FSETID in permitted only. */
+void	caps_default(struct caps_set *set);
+
+/*
+ * Applies an option's value like "+mknod:-dac_override" (names in any case,
+ * with or without cap_).  FSETID only ever becomes permitted.  Returns 0, or
+ * -EINVAL with the offending part, within `value`, in `*bad_out` and its length
+ * in `*bad_len_out`; logs nothing.
+ */
+int	caps_modify(struct caps_set *set, const char *value,
+	    const char **bad_out, size_t *bad_len_out);
+
+/*
+ * Writes the names of the capabilities in `set`, separated by spaces and
+ * without cap_ ("none" if empty), into `buf`.  Returns `buf`.
+ */
+char	*caps_names(uint64_t set, char *buf, size_t size);
+
+/*
+ * Launcher, at start.  Returns 0, or -EPERM if a capability that the start
+ * needs (for the mode, the uids, and the monitor's set) is missing from the
+ * process; the names of the missing ones are then in `buf`.  Logs nothing.
+ */
+int	caps_check_start(const struct sandbox_config *config, char *buf,
+	    size_t size);
+
+/*
+ * Launcher in a user namespace, before it executes the worker: makes all that
+ * is permitted inheritable and ambient, because there execve(2) gives nothing
+ * to an id that is not 0.  The calls below take it back.
+ */
+int	caps_keep_for_exec(void);
+
+/*
+ * Monitor.  Bounding, ambient and inheritable sets empty, securebits locked so
+ * that no id stands for capabilities, then exactly `set`.
+ */
+int	caps_apply_monitor(const struct caps_set *set);
+
+/*
+ * Worker (after privdrop_ids()) and launcher.  As above, but all sets empty;
+ * `keep` (a mask) stays permitted and effective: 0 for the worker,
+ * caps_launcher() for the launcher.
+ */
+int	caps_drop(uint64_t keep);
+
+/*
+ * Returns what the launcher keeps: nothing, but CAP_KILL where no pid namespace
+ * ends the worker with the monitor.
+ */
+uint64_t
+	caps_launcher(const struct sandbox_config *config);
+
+/*
+ * Monitor.  Raises or lowers CAP_FSETID in the thread's effective set: while it
+ * is down, the kernel clears S_ISGID as it does for an ordinary user.  Returns
+ * 0 or -errno (-EPERM if --modcaps took it away); logs nothing.
+ */
+int	caps_raise_fsetid(void);
+int	caps_lower_fsetid(void);
+
+/* privdrop.c */
+
+/*
+ * All processes: no_new_privs, no core dumps, not dumpable, the umask 0,
+ * SIGPIPE and SIGXFSZ ignored, no limit on a file's size.
+ */
+int	privdrop_common(void);
+
+/*
+ * Becomes uid and gid without supplementary groups; -1 keeps the own.  What is
+ * permitted stays so, for caps_drop() to take away.
+ */
+int	privdrop_ids(uid_t uid, gid_t gid);
+
+/*
+ * The calling process gets SIGKILL when its parent dies; -ESRCH if it died
+ * already, of which `parent_channel` (the socketpair to it) tells.  Must be
+ * called after privdrop_ids(), which clears it (prctl(2), PR_SET_PDEATHSIG).
+ */
+int	privdrop_die_with_parent(int parent_channel);
+
+/*
+ * Closes all descriptors that are not among the `n` of `keep`; in place of 0, 1
+ * and 2 comes /dev/null.  Needs the host's root.
+ */
+int	privdrop_close_fds(const int *keep, size_t n);
+
+/*
+ * Sets the soft and hard RLIMIT_NOFILE to `n`, or to the hard limit as it is
+ * if that is all that the kernel permits (without CAP_SYS_RESOURCE, or beyond
+ * /proc/sys/fs/nr_open).
+ */
+int	privdrop_nofile(uint64_t n, uint64_t *got_out);
+
+/*
+ * Looks up the configured privilege separation user, else nobody.  Returns 0
+ * or -ENOENT.
+ */
+int	privdrop_find_user(uid_t *uid_out, gid_t *gid_out);
+
+/* seccomp.c */
+
+/* Returns the action that `name` (kill, log, trap, none) stands for, or -1. */
+int	seccomp_action_parse(const char *name);
+const char
+	*seccomp_action_name(enum seccomp_action action);
+
+/*
+ * Builds and loads the process's filter, for all its threads.  The last step of
+ * each lock-down.
+ */
+int	seccomp_enter(enum sandbox_process process,
+	    const struct sandbox_config *config);
+
+/* print.c */
+
+/* --print-sandbox: what each process gets, as text or as JSON. */
+int	sandbox_print(FILE *out, const struct sandbox_config *config,
+	    bool json);
+
+/* Returns the mode that `name` stands for, or -1; and the other way round. */
+int	sandbox_mode_parse(const char *name);
+const char
+	*sandbox_mode_name(enum sandbox_mode mode);
+
+#endif /* SANDBOX_SANDBOX_H */

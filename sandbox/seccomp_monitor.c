@@ -1,0 +1,167 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The system calls of the monitor: those of the primitives, and what waiting
+ * and memory take.  There is no socket, no other process and no way back out
+ * of the root.  What a pointer leads to cannot be checked here; what is passed
+ * as a number is.
+ */
+#include "config.h"
+
+#include "sandbox/seccomp_list.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <stdio.h>
+
+/* Since Linux 6.6 and 6.13, with the same numbers on all architectures. */
+#define NR_FCHMODAT2	452
+#define NR_SETXATTRAT	463
+#define NR_GETXATTRAT	464
+#define NR_LISTXATTRAT	465
+#define NR_REMOVEXATTRAT 466
+
+/* An inode is opened again: it exists, and is a regular file or directory. */
+#define REOPEN_ANY							\
+	(O_NONBLOCK | O_DSYNC | O_SYNC | O_NOATIME | O_DIRECTORY |	\
+	    O_NOCTTY | O_CLOEXEC | O_LARGEFILE)
+#define REOPEN_WRITABLE	(REOPEN_ANY | O_ACCMODE | O_APPEND | O_TRUNC)
+#define REOPEN_ALWAYS	(O_NOCTTY | O_CLOEXEC)
+
+static const struct seccomp_row rows[] = {
+	/* The lane and the channel. */
+	{ .name = "futex", .args = { SECCOMP_IS(1, FUTEX_WAIT) },
+	    .reason = "sleep until the worker submits" },
+	{ .name = "sched_yield",
+	    .reason = "leave the core to the worker while polling" },
+	{ .name = "clock_gettime",
+	    .reason = "how long to poll, where the vdso cannot" },
+	{ .name = "sendmsg", .args = { SECCOMP_FLAGS(2,
+	    MSG_DONTWAIT | MSG_NOSIGNAL) },
+	    .reason = "descriptors and doorbells to the worker; log lines" },
+
+	/* From names to descriptors. */
+	{ .name = "openat2",
+	    .reason = "resolve a name beneath a handle; create a file" },
+	{ .name = "openat", .when = SECCOMP_WRITABLE, .args = {
+	    SECCOMP_NEEDS(2, REOPEN_WRITABLE, REOPEN_ALWAYS) },
+	    .reason = "open a handle's inode through /proc/self/fd" },
+	{ .name = "openat", .when = SECCOMP_READONLY, .args = {
+	    SECCOMP_NEEDS(2, REOPEN_ANY, REOPEN_ALWAYS) },
+	    .reason = "open a handle's inode through /proc/self/fd" },
+	{ .name = "fcntl", .args = { SECCOMP_IS(1, F_DUPFD_CLOEXEC) },
+	    .reason = "a descriptor of its own for what a handle is" },
+	{ .name = "close",
+	    .reason = "handles forgotten, data fds sent" },
+
+	/* What an inode is. */
+	{ .name = "statx", .args = { SECCOMP_FLAGS(2, AT_SYMLINK_NOFOLLOW |
+	    AT_EMPTY_PATH | AT_NO_AUTOMOUNT) },
+	    .reason = "attributes; which inode a name is" },
+	{ .name = "newfstatat", .args = { SECCOMP_FLAGS(3,
+	    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) },
+	    .reason = "type of what was opened" },
+	{ .name = "fstat",
+	    .reason = "type of what was opened" },
+	{ .name = "readlinkat",
+	    .reason = "READLINK" },
+	{ .name = "fstatfs",
+	    .reason = "STATFS" },
+	{ .name = "ioctl", .args = { SECCOMP_IS(1, FS_IOC_GETVERSION) },
+	    .reason = "GETVERSION" },
+
+	/* Owner, mode, size and times. */
+	{ .name = "fchownat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_IS(4, AT_EMPTY_PATH) },
+	    .reason = "SETATTR; the owner of what was created" },
+	{ .name = "fchmodat2", .number = NR_FCHMODAT2,
+	    .when = SECCOMP_WRITABLE, .args = { SECCOMP_FLAGS(2, 07777),
+	    SECCOMP_IS(3, AT_EMPTY_PATH) },
+	    .reason = "SETATTR; the special bits of what was created" },
+	{ .name = "fchmodat", .when = SECCOMP_NO_FCHMODAT2,
+	    .args = { SECCOMP_FLAGS(2, 07777) },
+	    .reason = "the same through /proc/self/fd" },
+	{ .name = "truncate", .when = SECCOMP_WRITABLE,
+	    .reason = "SETATTR, through /proc/self/fd" },
+	{ .name = "utimensat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_IS(3, AT_EMPTY_PATH) },
+	    .reason = "SETATTR" },
+
+	/* Entries of directories.  Special bits of modes come later. */
+	{ .name = "mknodat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(2, S_IFMT | 0777) },
+	    .reason = "MKNOD" },
+	{ .name = "mkdirat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(2, 0777) },
+	    .reason = "MKDIR" },
+	{ .name = "symlinkat", .when = SECCOMP_WRITABLE,
+	    .reason = "SYMLINK" },
+	{ .name = "linkat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(4, AT_SYMLINK_FOLLOW) },
+	    .reason = "LINK; followed is only a name in /proc/self/fd" },
+	{ .name = "unlinkat", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(2, AT_REMOVEDIR) },
+	    .reason = "UNLINK, RMDIR; take back what was half created" },
+	{ .name = "renameat2", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(4, RENAME_NOREPLACE | RENAME_EXCHANGE) },
+	    .reason = "RENAME" },
+
+	/* Extended attributes. */
+	{ .name = "getxattrat", .number = NR_GETXATTRAT,
+	    .args = { SECCOMP_FLAGS(2, AT_SYMLINK_NOFOLLOW) },
+	    .reason = "GETXATTR (Linux 6.13)" },
+	{ .name = "listxattrat", .number = NR_LISTXATTRAT,
+	    .args = { SECCOMP_FLAGS(2, AT_SYMLINK_NOFOLLOW) },
+	    .reason = "LISTXATTR (Linux 6.13)" },
+	{ .name = "setxattrat", .number = NR_SETXATTRAT,
+	    .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(2, AT_SYMLINK_NOFOLLOW) },
+	    .reason = "SETXATTR (Linux 6.13)" },
+	{ .name = "removexattrat", .number = NR_REMOVEXATTRAT,
+	    .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(2, AT_SYMLINK_NOFOLLOW) },
+	    .reason = "REMOVEXATTR (Linux 6.13)" },
+	{ .name = "getxattr",
+	    .reason = "GETXATTR, through /proc/self/fd" },
+	{ .name = "listxattr",
+	    .reason = "LISTXATTR, through /proc/self/fd" },
+	{ .name = "setxattr", .when = SECCOMP_WRITABLE,
+	    .args = { SECCOMP_FLAGS(4, XATTR_CREATE | XATTR_REPLACE) },
+	    .reason = "SETXATTR, through /proc/self/fd" },
+	{ .name = "removexattr", .when = SECCOMP_WRITABLE,
+	    .reason = "REMOVEXATTR, through /proc/self/fd" },
+
+	/* Its own privilege. */
+	{ .name = "capset", .when = SECCOMP_WRITABLE,
+	    .reason = "FSETID, raised for a mode with S_ISGID" },
+
+	/* Memory, never executable; and the end. */
+	{ .name = "brk",
+	    .reason = "malloc" },
+	{ .name = "mmap", .args = {
+	    SECCOMP_FLAGS(2, PROT_READ | PROT_WRITE),
+	    SECCOMP_NEEDS(3, MAP_PRIVATE | MAP_ANONYMOUS,
+		MAP_PRIVATE | MAP_ANONYMOUS) },
+	    .reason = "malloc" },
+	{ .name = "mremap", .args = { SECCOMP_FLAGS(3, MREMAP_MAYMOVE) },
+	    .reason = "realloc of the handle table" },
+	{ .name = "munmap",
+	    .reason = "free" },
+	{ .name = "rt_sigreturn",
+	    .reason = "return from a signal handler" },
+	{ .name = "restart_syscall",
+	    .reason = "the kernel goes on with an interrupted wait" },
+	{ .name = "exit_group",
+	    .reason = "end" }
+};
+
+const struct seccomp_list seccomp_list_monitor = {
+	rows, sizeof(rows) / sizeof(rows[0])
+};
