@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "common/reader.h"
+#include "worker/reader.h"
 
 #include <errno.h>
 #include <string.h>

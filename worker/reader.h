@@ -5,8 +5,8 @@
  * order, unaligned, and runs of bytes.  After its first failure a reader
  * returns zero and no bytes for ever; ask reader_end() before using a value.
  */
-#ifndef COMMON_READER_H
-#define COMMON_READER_H
+#ifndef WORKER_READER_H
+#define WORKER_READER_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,4 +37,4 @@ const uint8_t *
  */
 int	reader_end(const struct reader *reader);
 
-#endif /* COMMON_READER_H */
+#endif /* WORKER_READER_H */

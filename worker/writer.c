@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "common/writer.h"
+#include "worker/writer.h"
 
 #include <errno.h>
 #include <string.h>

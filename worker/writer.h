@@ -5,8 +5,8 @@
  * unaligned, and runs of bytes.  What does not fit is not written, nor is
  * anything after it; writer_end() tells.
  */
-#ifndef COMMON_WRITER_H
-#define COMMON_WRITER_H
+#ifndef WORKER_WRITER_H
+#define WORKER_WRITER_H
 
 #include <sys/types.h>
 
@@ -31,4 +31,4 @@ void	writer_bytes(struct writer *writer, const void *bytes, size_t len);
 /* Returns how many bytes were written, or -ENOBUFS if not all fitted. */
 ssize_t	writer_end(const struct writer *writer);
 
-#endif /* COMMON_WRITER_H */
+#endif /* WORKER_WRITER_H */
