@@ -79,7 +79,7 @@ int	lane_attach(struct lane *lane, int memory_fd, int sock,
 /* Unmaps and closes.  A lane that was never attached must be zeroed. */
 void	lane_detach(struct lane *lane);
 
-/* Monitor. */
+/* Monitor: monitor/lane_take.c. */
 
 /* Sends the hello: both ends are of one version.  Returns 0 or -errno. */
 int	lane_send_hello(struct lane *lane);
@@ -110,7 +110,7 @@ int	lane_complete(struct lane *lane, uint32_t slot,
 /* Waits, polling first, until a request may have been submitted. */
 void	lane_wait(struct lane *lane);
 
-/* Worker. */
+/* Worker: worker/lane_submit.c. */
 
 /* Waits for the hello.  Returns 0, or -EPROTO on another version, -errno. */
 int	lane_receive_hello(struct lane *lane);

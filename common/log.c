@@ -177,8 +177,6 @@ limit_refill(struct log_limit *limit, uint64_t now_ms)
 		limit->stamp_ms = now_ms;
 		return;
 	}
-	if (now_ms < limit->stamp_ms)
-		return;
 	back = (now_ms - limit->stamp_ms) / limit->interval_ms;
 	limit->stamp_ms += back * limit->interval_ms;
 	limit->used = back < limit->used ? limit->used - (uint32_t)back : 0;

@@ -27,14 +27,13 @@
 #include "monitor/last_words.h"
 #include "monitor/listener.h"
 #include "monitor/monitor.h"
-#include "monitor/spawn.h"
+#include "sandbox/spawn.h"
 
 #define LAUNCHER_SLOTS		4	/* a 9p-proxy front-end sends one
 					   request at a time */
 #define LAUNCHER_START_S	60	/* for both sandboxes to come up */
 #define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
 #define LAUNCHER_CAUSE_MS	200	/* for the monitor's death to show */
-#define LAUNCHER_NOFILE		1000000
 
 enum launcher_event {
 	EVENT_TERM,
@@ -256,7 +255,7 @@ launcher_send_config(struct launcher *l, int memory_fd, int sock)
 		.uid = options->sandbox.worker_uid,
 		.gid = options->sandbox.worker_gid,
 		.log_level = options->log_level,
-		.poll_us = options->poll_us,
+		.poll_us = (uint32_t)options->poll_us,
 		.nslots = LAUNCHER_SLOTS
 	};
 	const int fds[2] = { memory_fd, sock };
@@ -321,23 +320,6 @@ launcher_check_caps(const struct options *options)
 	return -EPERM;
 }
 
-static uint64_t
-launcher_nofile(const struct options *options)
-{
-	uint64_t n = LAUNCHER_NOFILE, most;
-	FILE *file;
-
-	if (options->rlimit_nofile != 0)
-		return options->rlimit_nofile;
-	file = fopen("/proc/sys/fs/nr_open", "re");
-	if (file == NULL)
-		return n;
-	if (fscanf(file, "%lu", &most) == 1 && most < n)
-		n = most;
-	fclose(file);
-	return n;
-}
-
 static int
 launcher_start_children(struct launcher *l, int share_fd)
 {
@@ -345,8 +327,8 @@ launcher_start_children(struct launcher *l, int share_fd)
 		.sandbox = &l->options->sandbox,
 		.naming = MONITOR_BY_PATH,
 		.nslots = LAUNCHER_SLOTS,
-		.poll_us = l->options->poll_us,
-		.rlimit_nofile = launcher_nofile(l->options),
+		.poll_us = (uint32_t)l->options->poll_us,
+		.rlimit_nofile = (uint64_t)l->options->rlimit_nofile,
 		.log_level = l->options->log_level,
 		.share_fd = share_fd
 	};
@@ -362,7 +344,8 @@ launcher_start_children(struct launcher *l, int share_fd)
 	if (l->watch == NULL)
 		error = -errno;
 	if (error == 0)
-		error = spawn_monitor(&l->monitor, &config);
+		error = spawn_monitor(&l->monitor, l->options->sandbox.mode,
+		    monitor_main, &config);
 	if (error == 0)
 		error = spawn_worker(&l->worker, l->options->worker_path,
 		    l->options->sandbox.mode);
@@ -455,8 +438,8 @@ launcher_serve(struct launcher *l)
 	int error = 0;
 
 	launcher_warn(&l->options->sandbox);
-	log_info("ready: sharing %s by %s; launcher %d, monitor %d, worker %d",
-	    l->options->shared_dir, l->options->protocol, l->daemon.pid,
+	log_info("ready: sharing %s by 9p-proxy; launcher %d, monitor %d, worker %d",
+	    l->options->shared_dir, l->daemon.pid,
 	    l->monitor.pid, l->worker.pid);
 	daemon_ready(&l->daemon);
 	if (l->events[EVENT_ACCEPT] == NULL)

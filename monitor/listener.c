@@ -107,7 +107,7 @@ listener_bind(struct listener *listener, const struct options *options)
 	if (listener->fd == -1)
 		return -errno;
 	/* unix(7): what connects needs write permission on the file. */
-	old = umask(options->socket_group != NULL ? 0007 : 0077);
+	old = umask(options->socket_gid != (gid_t)-1 ? 0007 : 0077);
 	if (bind(listener->fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		error = -errno;
 	umask(old);
@@ -126,7 +126,7 @@ listener_open(struct listener *listener, const struct options *options)
 
 	*listener = (struct listener){ .fd = -1, .dir_fd = -1 };
 	if (options->fd != -1)
-		return listener_inherit(listener, options->fd);
+		return listener_inherit(listener, (int)options->fd);
 	error = listener_bind(listener, options);
 	if (error == 0)
 		error = listener_split(listener, options->socket_path);

@@ -20,8 +20,8 @@ main(int argc, char **argv)
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
-	if (options.print_sandbox)
+	if (options.print_sandbox != OPTIONS_PRINT_NOT)
 		return sandbox_print(stdout, &options.sandbox,
-		    options.print_json) == 0 ? 0 : 1;
+		    options.print_sandbox == OPTIONS_PRINT_JSON) == 0 ? 0 : 1;
 	return launcher_run(&options);
 }

@@ -84,11 +84,11 @@ monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 
 /* Everything that narrows what this process can do, in its order. */
 static int
-monitor_lock_down(struct monitor *m, const struct monitor_config *config)
+monitor_lock_down(struct monitor *m, const struct monitor_config *config,
+    int channel)
 {
 	const struct sandbox_config *sandbox = config->sandbox;
-	const int keep[] = { config->channel, config->share_fd,
-	    config->memory_fd, config->sock };
+	const int keep[] = { channel, config->share_fd, config->sock };
 	uint64_t nofile;
 	int error, root_fd;
 
@@ -107,7 +107,7 @@ monitor_lock_down(struct monitor *m, const struct monitor_config *config)
 	if (error == 0)
 		error = caps_apply_monitor(&sandbox->caps);
 	if (error == 0)
-		error = privdrop_die_with_parent(config->channel);
+		error = privdrop_die_with_parent(channel);
 	if (error == 0)
 		error = seccomp_enter(SANDBOX_MONITOR, sandbox);
 	return error;
@@ -146,10 +146,10 @@ monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
 }
 
 int
-monitor_main(const struct monitor_config *config)
+monitor_main(void *arg, int channel)
 {
 	static struct op op;
-	int channel = config->channel;
+	const struct monitor_config *config = arg;
 	struct monitor m = { .naming = config->naming,
 	    .readonly = config->sandbox->readonly,
 	    .uid = geteuid(), .gid = getegid() };
@@ -166,7 +166,7 @@ monitor_main(const struct monitor_config *config)
 		return 1;
 	}
 	adaptive_init(&lane.wait, config->poll_us * MONITOR_POLL_FACTOR);
-	error = monitor_lock_down(&m, config);
+	error = monitor_lock_down(&m, config, channel);
 	if (error != 0)
 		return 1;
 	error = lane_send_hello(&lane);

@@ -44,17 +44,17 @@ struct monitor_config {
 	uint32_t			 poll_us;
 	uint64_t			 rlimit_nofile;
 	enum log_level			 log_level;
-	int				 channel;
 	int				 share_fd;	/* O_PATH directory */
 	int				 memory_fd;	/* of the lane */
 	int				 sock;		/* of the lane */
 };
 
 /*
- * The monitor's process: locks itself up, says so, and serves the lane.
- * Returns the exit status; only a failed start or a broken rule ends it.
+ * The monitor's process: locks itself up, says so on the channel, and serves
+ * the lane.  `arg` is a struct monitor_config.  Returns the exit status; only a
+ * failed start or a broken rule ends it.
  */
-int	monitor_main(const struct monitor_config *config);
+int	monitor_main(void *arg, int channel);
 
 /* Finds out which of the newer system calls the kernel has. */
 void	monitor_probe(struct monitor *m);

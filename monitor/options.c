@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define POLL_US_DEFAULT	50
 #define POLL_US_MAX	1000000
+#define NOFILE_DEFAULT	1000000	/* or what the system permits */
 
 /* The names the program answers to. */
 #define NAME_PRIVFSD	0x1
@@ -29,21 +31,110 @@
 
 #define HELPER_NAME	"virtfs-proxy-helper"
 
-struct options_row;
-
-/* Takes an option's value.  Returns 0, or says what is wrong: 2. */
-typedef int options_take(struct options *options,
-    const struct options_row *row, const char *value);
+/* How a value is taken, and what its field in struct options is. */
+enum options_kind {
+	KIND_FLAG,		/* bool */
+	KIND_STRING,		/* const char *, not empty */
+	KIND_NUMBER,		/* long, from min to max */
+	KIND_WORD,		/* int, that parse() makes of it */
+	KIND_USER,		/* uid_t, by name or number */
+	KIND_GROUP,		/* gid_t */
+	KIND_CAPS,		/* struct caps_set */
+	KIND_PRINT,		/* enum options_print */
+	KIND_NODAEMON,		/* bool, back to false */
+	KIND_HELP,
+	KIND_VERSION
+};
 
 struct options_row {
-	const char	*name;
-	char		 letter;	/* 0: none */
-	unsigned int	 programs;	/* NAME_* */
-	int		 argument;	/* of getopt_long(3) */
-	const char	*value;		/* what it is called in the help */
-	options_take	*take;
-	const char	*help;
+	const char		*name;
+	char			 letter;	/* 0: none */
+	unsigned int		 programs;	/* NAME_* */
+	enum options_kind	 kind;
+	size_t			 offset;	/* in struct options */
+	const char		*value;		/* its name in the help */
+	const char		*help;		/* KIND_WORD: the words */
+	long			 min;
+	long			 max;
+	int			(*parse)(const char *);
 };
+
+static int
+options_protocol(const char *word)
+{
+	return strcmp(word, "9p-proxy") == 0 ? OPTIONS_9P_PROXY : -1;
+}
+
+#define FIELD(member)	offsetof(struct options, member)
+
+#define ROW(n, l, p, k, o, v, h, ...)					\
+	{ .name = (n), .letter = (l), .programs = (p), .kind = (k),	\
+	    .offset = (o), .value = (v), .help = (h), ##__VA_ARGS__ }
+
+static const struct options_row options_table[] = {
+	ROW("protocol", 0, NAME_PRIVFSD, KIND_WORD, FIELD(protocol),
+	    "NAME", "9p-proxy", .parse = options_protocol),
+	ROW("shared-dir", 0, NAME_PRIVFSD, KIND_STRING, FIELD(shared_dir),
+	    "DIR", "the directory to share"),
+	ROW("path", 'p', NAME_HELPER, KIND_STRING, FIELD(shared_dir),
+	    "DIR", "the directory to share"),
+	ROW("socket-path", 0, NAME_PRIVFSD, KIND_STRING, FIELD(socket_path),
+	    "PATH", "make a socket there and wait for the front-end"),
+	ROW("socket", 's', NAME_HELPER, KIND_STRING, FIELD(socket_path),
+	    "PATH", "make a socket there; needs -u and -g"),
+	ROW("socket-group", 0, NAME_PRIVFSD, KIND_GROUP, FIELD(socket_gid),
+	    "GROUP", "who may use the socket as well"),
+	ROW("uid", 'u', NAME_HELPER, KIND_USER, FIELD(socket_uid),
+	    "USER", "the socket's owner"),
+	ROW("gid", 'g', NAME_HELPER, KIND_GROUP, FIELD(socket_gid),
+	    "GROUP", "the socket's group"),
+	ROW("fd", 0, NAME_PRIVFSD, KIND_NUMBER, FIELD(fd),
+	    "N", "use the inherited socket N", .max = INT_MAX),
+	ROW("fd", 'f', NAME_HELPER, KIND_NUMBER, FIELD(fd),
+	    "N", "use the inherited socket N", .max = INT_MAX),
+	ROW("inherited-fd", 'i', NAME_HELPER, KIND_NUMBER, FIELD(fd),
+	    "N", "the same", .max = INT_MAX),
+	ROW("readonly", 0, NAME_ALL, KIND_FLAG, FIELD(sandbox.readonly),
+	    NULL, "let nothing be changed"),
+	ROW("sandbox", 0, NAME_ALL, KIND_WORD, FIELD(sandbox.mode),
+	    "MODE", "namespace (default), chroot or none",
+	    .parse = sandbox_mode_parse),
+	ROW("seccomp", 0, NAME_ALL, KIND_WORD, FIELD(sandbox.seccomp),
+	    "ACTION", "kill (default), log, trap or none",
+	    .parse = seccomp_action_parse),
+	ROW("modcaps", 0, NAME_ALL, KIND_CAPS, FIELD(sandbox.caps),
+	    "+CAP:-CAP", "give the monitor more or fewer capabilities"),
+	ROW("uid-map", 0, NAME_ALL, KIND_STRING, FIELD(uid_map),
+	    "MAP", "user ids, without root: :namespace:host:count:"),
+	ROW("gid-map", 0, NAME_ALL, KIND_STRING, FIELD(gid_map),
+	    "MAP", "group ids, the same"),
+	ROW("rlimit-nofile", 0, NAME_ALL, KIND_NUMBER, FIELD(rlimit_nofile),
+	    "N", "descriptors at most", .min = 128, .max = INT_MAX),
+	ROW("poll-us", 0, NAME_ALL, KIND_NUMBER, FIELD(poll_us),
+	    "N", "microseconds to poll before sleeping, 0 is off",
+	    .max = POLL_US_MAX),
+	ROW("daemonize", 0, NAME_PRIVFSD, KIND_FLAG, FIELD(daemonize),
+	    NULL, "go to the background once ready, log to syslog"),
+	ROW("nodaemon", 'n', NAME_HELPER, KIND_NODAEMON, FIELD(daemonize),
+	    NULL, "stay in the foreground, log to stderr"),
+	ROW("pid-file", 0, NAME_ALL, KIND_STRING, FIELD(pid_file),
+	    "PATH", "write the process's id there"),
+	ROW("log-level", 0, NAME_ALL, KIND_WORD, FIELD(log_level),
+	    "LEVEL", "error, warn, info (default), debug, trace or off",
+	    .parse = log_level_parse),
+	ROW("syslog", 0, NAME_ALL, KIND_FLAG, FIELD(syslog),
+	    NULL, "log to syslog"),
+	ROW("worker-path", 0, NAME_ALL, KIND_STRING, FIELD(worker_path),
+	    "PATH", "the worker's program"),
+	ROW("print-sandbox", 0, NAME_ALL, KIND_PRINT, FIELD(print_sandbox),
+	    "[text|json]", "say what each process may do, and exit"),
+	ROW("help", 'h', NAME_ALL, KIND_HELP, 0, NULL, "this text"),
+	ROW("version", 'V', NAME_ALL, KIND_VERSION, 0, NULL, "the version"),
+};
+#define OPTIONS_ROWS	(sizeof(options_table) / sizeof(options_table[0]))
+
+/* What --help and --version return, to be told from an error. */
+#define OPTIONS_DONE	1
 
 static const char *options_program = "privfsd";
 
@@ -55,356 +146,14 @@ options_wrong(const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX], escaped[LOG_LINE_MAX];
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(line))
-		n = (int)sizeof(line) - 1;
-	log_escape(escaped, sizeof(escaped), line, (size_t)n);
+	log_escape(escaped, sizeof(escaped), line, strlen(line));
 	fprintf(stderr, "%s: %s\n", options_program, escaped);
 	return 2;
 }
-
-/* Parses a number.  Returns 0 or, after saying what is wrong, 2. */
-static int
-options_number(const char *name, const char *value, uint64_t min,
-    uint64_t max, uint64_t *out)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
-	    n < min || n > max)
-		return options_wrong("--%s: \"%s\" is not a number from %llu "
-		    "to %llu", name, value, (unsigned long long)min,
-		    (unsigned long long)max);
-	*out = n;
-	return 0;
-}
-
-static int
-take_protocol(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	if (strcmp(value, "9p-proxy") != 0)
-		return options_wrong("--%s: unknown protocol \"%s\": it can be "
-		    "9p-proxy", row->name, value);
-	options->protocol = value;
-	return 0;
-}
-
-static int
-take_shared_dir(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	if (value[0] == '\0')
-		return options_wrong("--%s: the directory's name is empty",
-		    row->name);
-	options->shared_dir = value;
-	return 0;
-}
-
-static int
-take_socket_path(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	if (value[0] == '\0')
-		return options_wrong("--%s: the path is empty", row->name);
-	options->socket_path = value;
-	return 0;
-}
-
-static int
-take_fd(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	uint64_t n;
-	int error;
-
-	error = options_number(row->name, value, 0, INT_MAX, &n);
-	if (error == 0)
-		options->fd = (int)n;
-	return error;
-}
-
-static int
-take_uid(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	const struct passwd *pw = getpwnam(value);
-	uint64_t n;
-	int error;
-
-	if (pw != NULL) {
-		options->socket_uid = pw->pw_uid;
-		return 0;
-	}
-	if (value[0] < '0' || value[0] > '9')
-		return options_wrong("--%s: no such user: \"%s\"", row->name,
-		    value);
-	error = options_number(row->name, value, 0, UINT32_MAX - 1, &n);
-	options->socket_uid = (uid_t)n;
-	return error;
-}
-
-static int
-take_gid(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	const struct group *gr = getgrnam(value);
-	uint64_t n;
-	int error;
-
-	if (gr != NULL) {
-		options->socket_gid = gr->gr_gid;
-		return 0;
-	}
-	if (value[0] < '0' || value[0] > '9')
-		return options_wrong("--%s: no such group: \"%s\"", row->name,
-		    value);
-	error = options_number(row->name, value, 0, UINT32_MAX - 1, &n);
-	options->socket_gid = (gid_t)n;
-	return error;
-}
-
-static int
-take_socket_group(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	options->socket_group = value;
-	return take_gid(options, row, value);
-}
-
-static int
-take_sandbox(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	int mode = sandbox_mode_parse(value);
-
-	if (mode < 0)
-		return options_wrong("--%s: unknown mode \"%s\": it can be "
-		    "namespace, chroot or none", row->name, value);
-	options->sandbox.mode = (enum sandbox_mode)mode;
-	return 0;
-}
-
-static int
-take_seccomp(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	int action = seccomp_action_parse(value);
-
-	if (action < 0)
-		return options_wrong("--%s: unknown action \"%s\": it can be "
-		    "kill, log, trap or none", row->name, value);
-	options->sandbox.seccomp = (enum seccomp_action)action;
-	return 0;
-}
-
-static int
-take_modcaps(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	const char *bad;
-	size_t bad_len;
-
-	if (caps_modify(&options->sandbox.caps, value, &bad, &bad_len) == 0)
-		return 0;
-	return options_wrong("--%s: \"%.*s\" is not a capability with + or - "
-	    "before it, as in +mknod:-dac_override", row->name, (int)bad_len,
-	    bad);
-}
-
-static int
-take_log_level(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	int level = log_level_parse(value);
-
-	if (level < 0)
-		return options_wrong("--%s: unknown level \"%s\": it can be "
-		    "error, warn, info, debug, trace or off", row->name, value);
-	options->log_level = (enum log_level)level;
-	return 0;
-}
-
-static int
-take_poll_us(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	uint64_t n = 0;
-	int error;
-
-	error = options_number(row->name, value, 0, POLL_US_MAX, &n);
-	options->poll_us = (uint32_t)n;
-	return error;
-}
-
-static int
-take_rlimit_nofile(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	return options_number(row->name, value, 128, INT_MAX,
-	    &options->rlimit_nofile);
-}
-
-static int
-take_print_sandbox(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	if (value != NULL && strcmp(value, "text") != 0 &&
-	    strcmp(value, "json") != 0)
-		return options_wrong("--%s: unknown form \"%s\": it can be "
-		    "text or json", row->name, value);
-	options->print_sandbox = true;
-	options->print_json = value != NULL && strcmp(value, "json") == 0;
-	return 0;
-}
-
-static int
-take_readonly(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	(void)value;
-	options->sandbox.readonly = true;
-	return 0;
-}
-
-static int
-take_daemonize(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	(void)value;
-	options->daemonize = true;
-	return 0;
-}
-
-static int
-take_nodaemon(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	(void)value;
-	options->daemonize = false;
-	return 0;
-}
-
-static int
-take_syslog(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	(void)value;
-	options->syslog = true;
-	return 0;
-}
-
-static int
-take_pid_file(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	options->pid_file = value;
-	return 0;
-}
-
-static int
-take_worker_path(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	options->worker_path = value;
-	return 0;
-}
-
-static int
-take_uid_map(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	options->uid_map = value;
-	return 0;
-}
-
-static int
-take_gid_map(struct options *options, const struct options_row *row,
-    const char *value)
-{
-	(void)row;
-	options->gid_map = value;
-	return 0;
-}
-
-static options_take take_help, take_version;
-
-static const struct options_row options_table[] = {
-	{ "protocol", 0, NAME_PRIVFSD, required_argument, "NAME",
-	    take_protocol, "what the front-end speaks: 9p-proxy" },
-	{ "shared-dir", 0, NAME_PRIVFSD, required_argument, "DIR",
-	    take_shared_dir, "the directory to share" },
-	{ "path", 'p', NAME_HELPER, required_argument, "DIR",
-	    take_shared_dir, "the directory to share" },
-	{ "socket-path", 0, NAME_PRIVFSD, required_argument, "PATH",
-	    take_socket_path, "make a socket there and wait for the front-end" },
-	{ "socket", 's', NAME_HELPER, required_argument, "PATH",
-	    take_socket_path, "make a socket there; needs -u and -g" },
-	{ "socket-group", 0, NAME_PRIVFSD, required_argument, "GROUP",
-	    take_socket_group, "who may use the socket as well" },
-	{ "uid", 'u', NAME_HELPER, required_argument, "USER",
-	    take_uid, "the socket's owner" },
-	{ "gid", 'g', NAME_HELPER, required_argument, "GROUP",
-	    take_gid, "the socket's group" },
-	{ "fd", 'f', NAME_ALL, required_argument, "N",
-	    take_fd, "use the inherited socket N" },
-	{ "inherited-fd", 'i', NAME_HELPER, required_argument, "N",
-	    take_fd, "the same" },
-	{ "readonly", 0, NAME_ALL, no_argument, NULL,
-	    take_readonly, "let nothing be changed" },
-	{ "sandbox", 0, NAME_ALL, required_argument, "MODE",
-	    take_sandbox, "namespace (default), chroot or none" },
-	{ "seccomp", 0, NAME_ALL, required_argument, "ACTION",
-	    take_seccomp, "on a forbidden system call: kill (default), log, "
-	    "trap; none for no filter" },
-	{ "modcaps", 0, NAME_ALL, required_argument, "+CAP:-CAP",
-	    take_modcaps, "give the monitor more or fewer capabilities" },
-	{ "uid-map", 0, NAME_ALL, required_argument, "MAP",
-	    take_uid_map, "user ids when started without root: "
-	    ":namespace:host:count:" },
-	{ "gid-map", 0, NAME_ALL, required_argument, "MAP",
-	    take_gid_map, "group ids, the same" },
-	{ "rlimit-nofile", 0, NAME_ALL, required_argument, "N",
-	    take_rlimit_nofile, "descriptors at most" },
-	{ "poll-us", 0, NAME_ALL, required_argument, "N",
-	    take_poll_us, "microseconds to poll before sleeping, 0 is off" },
-	{ "daemonize", 0, NAME_PRIVFSD, no_argument, NULL,
-	    take_daemonize, "go to the background once ready, log to syslog" },
-	{ "nodaemon", 'n', NAME_HELPER, no_argument, NULL,
-	    take_nodaemon, "stay in the foreground, log to stderr" },
-	{ "pid-file", 0, NAME_ALL, required_argument, "PATH",
-	    take_pid_file, "write the process's id there" },
-	{ "log-level", 0, NAME_ALL, required_argument, "LEVEL",
-	    take_log_level, "error, warn, info (default), debug, trace, off" },
-	{ "syslog", 0, NAME_ALL, no_argument, NULL,
-	    take_syslog, "log to syslog" },
-	{ "worker-path", 0, NAME_ALL, required_argument, "PATH",
-	    take_worker_path, "the worker's program" },
-	{ "print-sandbox", 0, NAME_ALL, optional_argument, "text|json",
-	    take_print_sandbox, "say what each process may do, and exit" },
-	{ "help", 'h', NAME_ALL, no_argument, NULL,
-	    take_help, "this text" },
-	{ "version", 'V', NAME_ALL, no_argument, NULL,
-	    take_version, "the version" },
-};
-#define OPTIONS_ROWS	(sizeof(options_table) / sizeof(options_table[0]))
-
-/* What the two that end the program return, to be told from an error. */
-#define OPTIONS_DONE	1
 
 static unsigned int
 options_name(void)
@@ -413,26 +162,80 @@ options_name(void)
 	    NAME_PRIVFSD;
 }
 
+/* The functions below return 0 or, having said what is wrong, 2. */
+
 static int
-take_version(struct options *options, const struct options_row *row,
-    const char *value)
+options_number(const struct options_row *row, const char *value, long min,
+    long max, long *out)
 {
-	(void)options;
-	(void)row;
-	(void)value;
-	puts(PACKAGE_STRING);
-	return OPTIONS_DONE;
+	char *end;
+
+	errno = 0;
+	*out = strtol(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
+	    *out < min || *out > max)
+		return options_wrong("--%s: \"%s\" is not a number from %ld "
+		    "to %ld", row->name, value, min, max);
+	return 0;
 }
 
 static int
-take_help(struct options *options, const struct options_row *row,
-    const char *value)
+options_id(const struct options_row *row, const char *value, uint32_t *out)
 {
+	const struct passwd *pw = NULL;
+	const struct group *gr = NULL;
+	long number;
+	int status;
+
+	if (row->kind == KIND_USER && (pw = getpwnam(value)) != NULL)
+		*out = pw->pw_uid;
+	if (row->kind == KIND_GROUP && (gr = getgrnam(value)) != NULL)
+		*out = gr->gr_gid;
+	if (pw != NULL || gr != NULL)
+		return 0;
+	if (value[0] < '0' || value[0] > '9')
+		return options_wrong("--%s: no such %s: \"%s\"", row->name,
+		    row->kind == KIND_USER ? "user" : "group", value);
+	status = options_number(row, value, 0, UINT32_MAX - 1L, &number);
+	*out = (uint32_t)number;
+	return status;
+}
+
+static int
+options_caps(const struct options_row *row, const char *value,
+    struct caps_set *set)
+{
+	const char *bad;
+	size_t bad_len;
+
+	if (caps_modify(set, value, &bad, &bad_len) == 0)
+		return 0;
+	return options_wrong("--%s: \"%.*s\" is not a capability with + or - "
+	    "before it, as in +mknod:-dac_override", row->name, (int)bad_len,
+	    bad);
+}
+
+static int
+options_print(const struct options_row *row, const char *value,
+    enum options_print *out)
+{
+	if (value == NULL || strcmp(value, "text") == 0)
+		*out = OPTIONS_PRINT_TEXT;
+	else if (strcmp(value, "json") == 0)
+		*out = OPTIONS_PRINT_JSON;
+	else
+		return options_wrong("--%s: unknown form \"%s\": it can be "
+		    "text or json", row->name, value);
+	return 0;
+}
+
+static int
+options_help(void)
+{
+	const struct options_row *row;
 	char left[64];
 	size_t i;
 
-	(void)options;
-	(void)value;
 	if (options_name() == NAME_HELPER)
 		printf("usage: " HELPER_NAME " -p DIR (-f N | -s PATH -u USER "
 		    "-g GROUP) [option ...]\n");
@@ -443,16 +246,61 @@ take_help(struct options *options, const struct options_row *row,
 		row = &options_table[i];
 		if ((row->programs & options_name()) == 0)
 			continue;
-		snprintf(left, sizeof(left), "%s%c%s --%s%s%s",
-		    row->letter != 0 ? "-" : " ",
-		    row->letter != 0 ? row->letter : ' ',
-		    row->letter != 0 ? "," : " ", row->name,
-		    row->value == NULL ? "" :
-		    row->argument == optional_argument ? "[=]" : "=",
+		snprintf(left, sizeof(left), "--%s%s%s", row->name,
+		    row->value == NULL || row->value[0] == '[' ? "" : "=",
 		    row->value == NULL ? "" : row->value);
-		printf("  %-30s %s\n", left, row->help);
+		if (row->letter != 0 && (options_name() == NAME_HELPER ||
+		    row->kind == KIND_HELP || row->kind == KIND_VERSION))
+			printf("  -%c, %-26s %s\n", row->letter, left,
+			    row->help);
+		else
+			printf("      %-26s %s\n", left, row->help);
 	}
 	return OPTIONS_DONE;
+}
+
+static int
+options_take(struct options *options, const struct options_row *row,
+    const char *value)
+{
+	char *field = (char *)options + row->offset;
+	int word;
+
+	switch (row->kind) {
+	case KIND_FLAG:
+	case KIND_NODAEMON:
+		*(bool *)(void *)field = row->kind == KIND_FLAG;
+		return 0;
+	case KIND_STRING:
+		if (value[0] == '\0')
+			return options_wrong("--%s: the value is empty",
+			    row->name);
+		*(const char **)(void *)field = value;
+		return 0;
+	case KIND_NUMBER:
+		return options_number(row, value, row->min, row->max,
+		    (long *)(void *)field);
+	case KIND_WORD:
+		word = row->parse(value);
+		if (word < 0)
+			return options_wrong("--%s: unknown word \"%s\": it "
+			    "can be %s", row->name, value, row->help);
+		memcpy(field, &word, sizeof(word));
+		return 0;
+	case KIND_USER:
+	case KIND_GROUP:
+		return options_id(row, value, (uint32_t *)(void *)field);
+	case KIND_CAPS:
+		return options_caps(row, value, &options->sandbox.caps);
+	case KIND_PRINT:
+		return options_print(row, value, &options->print_sandbox);
+	case KIND_HELP:
+		return options_help();
+	case KIND_VERSION:
+		puts(PACKAGE_STRING);
+		return OPTIONS_DONE;
+	}
+	return 2;
 }
 
 /* Makes getopt_long(3)'s tables of the rows that the program's name has. */
@@ -467,30 +315,28 @@ options_getopt_tables(struct option *longs, char *shorts)
 		row = &options_table[i];
 		if ((row->programs & options_name()) == 0)
 			continue;
-		/* 256 and more: no letter. */
-		longs[n++] = (struct option){ row->name, row->argument, NULL,
-		    256 + (int)i };
-		if (row->letter == 0 || options_name() != NAME_HELPER)
+		longs[n++] = (struct option){ row->name,
+		    row->value == NULL ? no_argument :
+		    row->kind == KIND_PRINT ? optional_argument :
+		    required_argument, NULL, UCHAR_MAX + 1 + (int)i };
+		if (row->letter == 0)
 			continue;
 		*shorts++ = row->letter;
-		if (row->argument == required_argument)
+		if (row->value != NULL)
 			*shorts++ = ':';
-	}
-	if (options_name() != NAME_HELPER) {
-		*shorts++ = 'h';
-		*shorts++ = 'V';
 	}
 	*shorts = '\0';
 	longs[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
+/* Returns the row that getopt_long(3) means by `value`, or NULL. */
 static const struct options_row *
-options_row(int value)
+options_find(int value)
 {
 	size_t i;
 
-	if (value >= 256)
-		return &options_table[value - 256];
+	if (value > UCHAR_MAX)
+		return &options_table[value - UCHAR_MAX - 1];
 	for (i = 0; i < OPTIONS_ROWS; i++)
 		if (options_table[i].letter == value &&
 		    (options_table[i].programs & options_name()) != 0)
@@ -503,31 +349,25 @@ static int
 options_check_together(const struct options *options)
 {
 	bool helper = options_name() == NAME_HELPER;
+	const char *socket = helper ? "socket" : "socket-path";
+	bool uid = options->socket_uid != (uid_t)-1;
+	bool gid = options->socket_gid != (gid_t)-1;
 
-	if (options->print_sandbox)
-		return 0;
-	if (options->protocol == NULL)
+	if (options->protocol == 0)
 		return options_wrong("--protocol is missing: give "
 		    "--protocol=9p-proxy");
 	if (options->shared_dir == NULL)
 		return options_wrong("--%s is missing: give the directory to "
 		    "share", helper ? "path" : "shared-dir");
-	if (options->socket_path == NULL && options->fd == -1)
-		return options_wrong("give the socket: --%s=PATH or --fd=N",
-		    helper ? "socket" : "socket-path");
-	if (options->socket_path != NULL && options->fd != -1)
-		return options_wrong("--%s and --fd exclude each other: give "
-		    "one", helper ? "socket" : "socket-path");
-	if (helper && options->socket_path != NULL &&
-	    (options->socket_uid == (uid_t)-1 ||
-	    options->socket_gid == (gid_t)-1))
+	if ((options->socket_path == NULL) == (options->fd == -1))
+		return options_wrong("give one of --%s=PATH and --fd=N",
+		    socket);
+	if (helper && options->socket_path != NULL && (!uid || !gid))
 		return options_wrong("--socket needs --uid and --gid: the "
 		    "socket's owner and group");
-	if (options->socket_path == NULL &&
-	    (options->socket_uid != (uid_t)-1 ||
-	    options->socket_gid != (gid_t)-1))
-		return options_wrong("--%s makes sense only with a socket's "
-		    "path", helper ? "uid and --gid" : "socket-group");
+	if (options->socket_path == NULL && (uid || gid))
+		return options_wrong("--%s needs --%s: whose is the socket",
+		    helper ? uid ? "uid" : "gid" : "socket-group", socket);
 	return 0;
 }
 
@@ -537,7 +377,7 @@ options_defaults(struct options *options)
 	bool helper = options_name() == NAME_HELPER;
 
 	*options = (struct options){
-		.protocol = helper ? "9p-proxy" : NULL,
+		.protocol = helper ? OPTIONS_9P_PROXY : 0,
 		.fd = -1,
 		.socket_uid = (uid_t)-1,
 		.socket_gid = (gid_t)-1,
@@ -545,6 +385,7 @@ options_defaults(struct options *options)
 		.worker_path = LIBEXECDIR "/privfsd-worker",
 		.log_level = LOG_LEVEL_INFO,
 		.poll_us = POLL_US_DEFAULT,
+		.rlimit_nofile = NOFILE_DEFAULT,
 		.sandbox = { .mode = SANDBOX_NAMESPACE,
 		    .seccomp = SECCOMP_ACTION_KILL,
 		    .worker_uid = (uid_t)-1, .worker_gid = (gid_t)-1,
@@ -558,7 +399,7 @@ static int
 options_read(struct options *options, int argc, char **argv)
 {
 	struct option longs[OPTIONS_ROWS + 1];
-	char shorts[2 * OPTIONS_ROWS + 4];
+	char shorts[2 * OPTIONS_ROWS + 2];
 	const struct options_row *row;
 	int status, value;
 
@@ -569,35 +410,37 @@ options_read(struct options *options, int argc, char **argv)
 		if (value == -1)
 			break;
 		if (value == ':')
-			return options_wrong("%s needs a value", argv[optind - 1]);
-		row = value == '?' ? NULL : options_row(value);
-		if (row == NULL)
-			return options_wrong("unknown, ambiguous or wrongly used "
-			    "option: %s; --help lists them all",
+			return options_wrong("%s needs a value",
 			    argv[optind - 1]);
-		status = row->take(options, row, optarg);
+		row = value == '?' ? NULL : options_find(value);
+		if (row == NULL)
+			return options_wrong("unknown, ambiguous or wrongly "
+			    "used option: %s; --help lists them all",
+			    argv[optind - 1]);
+		status = options_take(options, row, optarg);
 		if (status != 0)
 			return status;
 	}
 	if (optind < argc)
-		return options_wrong("\"%s\" belongs to no option", argv[optind]);
+		return options_wrong("\"%s\" belongs to no option",
+		    argv[optind]);
 	return 0;
 }
 
 int
 options_parse(struct options *options, int argc, char **argv)
 {
+	const char *slash;
 	int status;
 
-	options_program = argc > 0 ? strrchr(argv[0], '/') : NULL;
-	if (options_program != NULL)
-		options_program++;
-	else
-		options_program = argc > 0 ? argv[0] : "privfsd";
+	if (argc > 0) {
+		slash = strrchr(argv[0], '/');
+		options_program = slash == NULL ? argv[0] : slash + 1;
+	}
 	options_defaults(options);
 	status = options_read(options, argc, argv);
 	options->syslog |= options->daemonize;
-	if (status == 0)
+	if (status == 0 && options->print_sandbox == OPTIONS_PRINT_NOT)
 		status = options_check_together(options);
 	return status == 0 ? OPTIONS_RUN : status == OPTIONS_DONE ? 0 : status;
 }

@@ -12,25 +12,33 @@
 #include "common/log.h"
 #include "sandbox/sandbox.h"
 
+enum options_protocol {
+	OPTIONS_9P_PROXY = 1
+};
+
+enum options_print {
+	OPTIONS_PRINT_NOT,
+	OPTIONS_PRINT_TEXT,
+	OPTIONS_PRINT_JSON
+};
+
 struct options {
-	const char		*protocol;	/* "9p-proxy" */
+	enum options_protocol	 protocol;
 	const char		*shared_dir;
 	const char		*socket_path;	/* NULL: `fd` */
-	int			 fd;		/* -1: `socket_path` */
-	const char		*socket_group;	/* NULL: the owner's alone */
+	long			 fd;		/* -1: `socket_path` */
 	uid_t			 socket_uid;	/* -1: as it is */
-	gid_t			 socket_gid;
+	gid_t			 socket_gid;	/* -1: the owner's alone */
 	bool			 daemonize;
 	bool			 syslog;
 	const char		*pid_file;
 	const char		*worker_path;
 	enum log_level		 log_level;
-	uint32_t		 poll_us;
-	uint64_t		 rlimit_nofile;	/* 0: the default */
+	long			 poll_us;
+	long			 rlimit_nofile;
 	const char		*uid_map;
 	const char		*gid_map;
-	bool			 print_sandbox;
-	bool			 print_json;
+	enum options_print	 print_sandbox;
 	struct sandbox_config	 sandbox;
 };
 
