@@ -94,9 +94,12 @@ channel_receive(int channel, struct channel_message *message, int *fds,
 	size_t i, ntaken;
 	ssize_t n;
 
-	n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
+	/* A reset is told once, and before what the other side has sent. */
+	do {
+		n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == ECONNRESET);
 	if (n == -1)
-		return errno == ECONNRESET ? -ENODATA : -errno;
+		return -errno;
 	ntaken = channel_take_fds(&msg, taken);
 	if (n < (ssize_t)offsetof(struct channel_message, data) ||
 	    (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || ntaken > nfds) {

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct sockaddr_un daemon_syslog_address = {
@@ -36,15 +35,12 @@ daemon_log_syslog(void *arg, enum log_level level, const char *text)
 	static const int priorities[] = { LOG_ERR, LOG_ERR, LOG_WARNING,
 	    LOG_INFO, LOG_DEBUG, LOG_DEBUG };
 	const struct daemon *daemon = arg;
-	char line[LOG_LINE_MAX + 64], stamp[32];
-	time_t now = time(NULL);
-	struct tm tm;
+	char line[LOG_LINE_MAX + 64];
 	int n;
 
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
-	n = snprintf(line, sizeof(line), "<%d>%s privfsd[%d]: %s",
-	    LOG_DAEMON | priorities[level], stamp, daemon->pid, text);
+	/* syslogd adds the time; the C library would open /etc/localtime. */
+	n = snprintf(line, sizeof(line), "<%d>privfsd[%d]: %s",
+	    LOG_DAEMON | priorities[level], daemon->pid, text);
 	if (n > 0)
 		sendto(daemon->syslog_fd, line, (size_t)n < sizeof(line) ?
 		    (size_t)n : sizeof(line) - 1, MSG_DONTWAIT | MSG_NOSIGNAL,

@@ -43,7 +43,9 @@ struct dispatch_row {
 	size_t			 args_size;
 	uint32_t		 data_min;
 	uint32_t		 data_max;
-	struct dispatch_bits	 bits[3];
+	struct dispatch_bits	 bits[4];
+	bool			 has_owner;	/* no id of -1 */
+	uint16_t		 owner;		/* where in the arguments */
 	dispatch_check_more	*check;		/* what no column can say */
 	dispatch_handler	*handler;
 };
@@ -52,6 +54,9 @@ struct dispatch_row {
 #define ARGS(member)	sizeof(((struct monitor_request *)0)->u.member)
 #define BITS(member, field, mask)					\
 	{ offsetof(struct monitor_ ## member ## _request, field), (mask) }
+#define OWNER(member)							\
+	.has_owner = true,						\
+	.owner = offsetof(struct monitor_ ## member ## _request, owner)
 #define PERMISSIONS	07777U
 #define FORGET_MAX	(1024 * sizeof(struct monitor_forget))
 #define SETXATTR_MAX	(MONITOR_XATTR_NAME_MAX + MONITOR_XATTR_DATA_MAX)
@@ -102,7 +107,9 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.writes = true, .args_size = ARGS(setattr),
 		.bits = {
 			BITS(setattr, valid, MONITOR_SET_ALL),
-			BITS(setattr, mode, PERMISSIONS) },
+			BITS(setattr, mode, PERMISSIONS),
+			BITS(setattr, atime.pad, 0),
+			BITS(setattr, mtime.pad, 0) },
 		.handler = op_setattr },
 	[MONITOR_READLINK] = { .name = "READLINK", .naming = BOTH,
 		.nplaces = 1, .names = { NAME_OPTIONAL },
@@ -126,6 +133,7 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.bits = {
 			BITS(create, flags, MONITOR_CREATE_FLAGS),
 			BITS(create, mode, PERMISSIONS) },
+		OWNER(create),
 		.handler = op_create },
 	[MONITOR_MKNOD] = { .name = "MKNOD", .naming = BOTH,
 		.nplaces = 1, .names = { NAME_REQUIRED },
@@ -133,6 +141,7 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.bits = {
 			BITS(mknod, mode, S_IFMT | PERMISSIONS),
 			BITS(mknod, pad, 0) },
+		OWNER(mknod),
 		.handler = op_mknod },
 	[MONITOR_MKDIR] = { .name = "MKDIR", .naming = BOTH,
 		.nplaces = 1, .names = { NAME_REQUIRED },
@@ -140,11 +149,13 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.bits = {
 			BITS(mkdir, mode, PERMISSIONS),
 			BITS(mkdir, pad, 0) },
+		OWNER(mkdir),
 		.handler = op_mkdir },
 	[MONITOR_SYMLINK] = { .name = "SYMLINK", .naming = BOTH,
 		.nplaces = 1, .names = { NAME_REQUIRED },
 		.writes = true, .text = true, .args_size = ARGS(symlink),
 		.data_max = MONITOR_TARGET_MAX,
+		OWNER(symlink),
 		.handler = op_symlink },
 	[MONITOR_LINK] = { .name = "LINK", .naming = BOTH,
 		.nplaces = 2, .names = { NAME_OPTIONAL, NAME_REQUIRED },
@@ -253,6 +264,19 @@ dispatch_check_place(const struct monitor *m, const struct dispatch_row *row,
 	return NULL;
 }
 
+/* chown(2) takes an id of -1 for none: the monitor's own would stay. */
+static const char *
+dispatch_check_owner(const struct dispatch_row *row, const struct op *op)
+{
+	struct monitor_owner owner;
+
+	if (!row->has_owner)
+		return NULL;
+	memcpy(&owner, op->request.u.bytes + row->owner, sizeof(owner));
+	return owner.uid == UINT32_MAX || owner.gid == UINT32_MAX ?
+	    "an owner's id of -1" : NULL;
+}
+
 /* The arguments: known bits only, and zeroes after them. */
 static const char *
 dispatch_check_args(const struct dispatch_row *row, const struct op *op)
@@ -271,7 +295,7 @@ dispatch_check_args(const struct dispatch_row *row, const struct op *op)
 	for (i = row->args_size; i < sizeof(op->request.u.bytes); i++)
 		if (bytes[i] != 0)
 			return "arguments too long";
-	return NULL;
+	return dispatch_check_owner(row, op);
 }
 
 static const char *

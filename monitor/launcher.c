@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -374,16 +373,13 @@ launcher_wait_ready(struct launcher *l)
 }
 
 static int
-launcher_lock_down(const struct options *options)
+launcher_lock_down(const struct sandbox_config *sandbox)
 {
-	const struct sandbox_config *sandbox = &options->sandbox;
-	bool nested = namespace_clone_flags(sandbox->mode) != 0;
 	int error;
 
 	error = privdrop_common();
-	/* Without pid namespaces only a signal ends the worker, see spawn.c. */
 	if (error == 0)
-		error = caps_drop(nested ? 0 : UINT64_C(1) << CAP_KILL);
+		error = caps_drop(caps_launcher(sandbox));
 	if (error == 0)
 		error = seccomp_enter(SANDBOX_LAUNCHER, sandbox);
 	return error;
@@ -418,7 +414,7 @@ launcher_start(struct launcher *l)
 	if (error == 0)
 		error = daemon_detach(&l->daemon, options);
 	if (error == 0)
-		error = launcher_lock_down(options);
+		error = launcher_lock_down(&options->sandbox);
 	return error;
 }
 
@@ -469,18 +465,15 @@ launcher_wait(struct child *child)
 }
 
 /*
- * A SIGKILL of the worker is most times the kernel's, for the monitor's death,
- * which then is about to be reaped and is what should be reported.
+ * A worker that did not end well most times ended for the monitor's death, which
+ * then is about to be reaped and is what should be reported.
  */
 static bool
 launcher_monitor_died(struct launcher *l, bool worker_died)
 {
 	struct pollfd end = { .fd = l->monitor.pidfd, .events = POLLIN };
 
-	if (l->monitor.channel == -1)
-		return false;
-	if (worker_died && WIFSIGNALED(l->worker.status) &&
-	    WTERMSIG(l->worker.status) == SIGKILL && end.fd != -1)
+	if (worker_died && l->worker.status != 0 && end.fd != -1)
 		poll(&end, 1, LAUNCHER_CAUSE_MS);
 	return spawn_reap(&l->monitor);
 }
@@ -489,7 +482,7 @@ launcher_monitor_died(struct launcher *l, bool worker_died)
 static int
 launcher_end(struct launcher *l)
 {
-	bool worker_died = l->worker.channel != -1 && spawn_reap(&l->worker);
+	bool worker_died = spawn_reap(&l->worker);
 	bool monitor_died = launcher_monitor_died(l, worker_died);
 	bool served = l->ready == 2;
 	int status = 1;

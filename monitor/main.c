@@ -11,6 +11,22 @@
 #include "monitor/launcher.h"
 #include "monitor/options.h"
 
+static int
+main_print(const struct options *options)
+{
+	struct sandbox_config sandbox = options->sandbox;
+	int error = 0;
+
+	/* Without root the ids depend on the user namespace's map. */
+	if (!sandbox.user_namespace)
+		error = privdrop_find_user(&sandbox.worker_uid,
+		    &sandbox.worker_gid);
+	if (error == 0)
+		error = sandbox_print(stdout, &sandbox,
+		    options->print_sandbox == OPTIONS_PRINT_JSON);
+	return error == 0 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -21,7 +37,6 @@ main(int argc, char **argv)
 	if (status != OPTIONS_RUN)
 		return status;
 	if (options.print_sandbox != OPTIONS_PRINT_NOT)
-		return sandbox_print(stdout, &options.sandbox,
-		    options.print_sandbox == OPTIONS_PRINT_JSON) == 0 ? 0 : 1;
+		return main_print(&options);
 	return launcher_run(&options);
 }

@@ -27,8 +27,8 @@
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2	452	/* all architectures, fchmodat2(2) */
 #endif
-#ifndef SYS_getxattrat
-#define SYS_getxattrat	464	/* all architectures, getxattrat(2) */
+#ifndef SYS_listxattrat
+#define SYS_listxattrat	465	/* all architectures, listxattrat(2) */
 #endif
 
 /*
@@ -50,10 +50,11 @@ monitor_fd_name(int fd, char buf[static MONITOR_FD_NAME_MAX])
 void
 monitor_probe(struct monitor *m)
 {
+	/* Forbidden by a container's filter is as good as missing. */
 	syscall(SYS_fchmodat2, -1, "", 0, AT_EMPTY_PATH);
-	m->has_fchmodat2 = errno != ENOSYS;
-	syscall(SYS_getxattrat, -1, "", AT_EMPTY_PATH, "", NULL, 0);
-	m->has_xattrat = errno != ENOSYS;
+	m->has_fchmodat2 = errno == EBADF;
+	syscall(SYS_listxattrat, -1, "", AT_EMPTY_PATH, NULL, 0);
+	m->has_xattrat = errno == EBADF;
 	log_debug("kernel has fchmodat2: %s, xattrat calls: %s",
 	    m->has_fchmodat2 ? "yes" : "no", m->has_xattrat ? "yes" : "no");
 }
@@ -113,6 +114,23 @@ monitor_lock_down(struct monitor *m, const struct monitor_config *config,
 	return error;
 }
 
+/* Sends the reply, and its descriptor if it has one. */
+static int
+monitor_answer(struct lane *lane, uint32_t slot, struct op *op)
+{
+	int error;
+
+	error = lane_complete(lane, slot, &op->reply, op->reply_fd);
+	if (error == -ETOOMANYREFS) {
+		/* unix(7): others of this user have too many in flight. */
+		op->reply = (struct monitor_reply){ .error = -ENFILE };
+		error = lane_complete(lane, slot, &op->reply, -1);
+	}
+	if (op->reply_fd != -1)
+		close(op->reply_fd);
+	return error;
+}
+
 /* Serves the lane until the worker breaks a rule; then returns which one. */
 static const char *
 monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
@@ -137,10 +155,7 @@ monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
 			    op->request.op), op->request.op);
 			return wrong;
 		}
-		error = lane_complete(lane, slot, &op->reply, op->reply_fd);
-		if (op->reply_fd != -1)
-			close(op->reply_fd);
-		if (error != 0)
+		if (monitor_answer(lane, slot, op) != 0)
 			return "the worker takes no descriptors";
 	}
 }

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "monitor/dispatch.h"
@@ -95,7 +94,8 @@ op_rename(struct monitor *m, struct op *op)
 	error = dir_resolve_both(op, &from, &to);
 	if (error != 0)
 		return error;
-	if (renameat2(from.fd, from.name, to.fd, to.name,
+	/* The C library's renameat2() makes another call of flags 0. */
+	if (syscall(SYS_renameat2, from.fd, from.name, to.fd, to.name,
 	    op->request.u.rename.flags) == -1)
 		error = -errno;
 	resolve_release(&to);

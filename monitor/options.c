@@ -39,6 +39,7 @@ enum options_kind {
 	KIND_WORD,		/* int, that parse() makes of it */
 	KIND_USER,		/* uid_t, by name or number */
 	KIND_GROUP,		/* gid_t */
+	KIND_MAP,		/* const char *, for namespace_enter_user() */
 	KIND_CAPS,		/* struct caps_set */
 	KIND_PRINT,		/* enum options_print */
 	KIND_NODAEMON,		/* bool, back to false */
@@ -104,9 +105,9 @@ static const struct options_row options_table[] = {
 	    .parse = seccomp_action_parse),
 	ROW("modcaps", 0, NAME_ALL, KIND_CAPS, FIELD(sandbox.caps),
 	    "+CAP:-CAP", "give the monitor more or fewer capabilities"),
-	ROW("uid-map", 0, NAME_ALL, KIND_STRING, FIELD(uid_map),
+	ROW("uid-map", 0, NAME_ALL, KIND_MAP, FIELD(uid_map),
 	    "MAP", "user ids, without root: :namespace:host:count:"),
-	ROW("gid-map", 0, NAME_ALL, KIND_STRING, FIELD(gid_map),
+	ROW("gid-map", 0, NAME_ALL, KIND_MAP, FIELD(gid_map),
 	    "MAP", "group ids, the same"),
 	ROW("rlimit-nofile", 0, NAME_ALL, KIND_NUMBER, FIELD(rlimit_nofile),
 	    "N", "descriptors at most", .min = 128, .max = INT_MAX),
@@ -127,7 +128,7 @@ static const struct options_row options_table[] = {
 	ROW("worker-path", 0, NAME_ALL, KIND_STRING, FIELD(worker_path),
 	    "PATH", "the worker's program"),
 	ROW("print-sandbox", 0, NAME_ALL, KIND_PRINT, FIELD(print_sandbox),
-	    "[text|json]", "say what each process may do, and exit"),
+	    "[=text|json]", "say what each process may do, and exit"),
 	ROW("help", 'h', NAME_ALL, KIND_HELP, 0, NULL, "this text"),
 	ROW("version", 'V', NAME_ALL, KIND_VERSION, 0, NULL, "the version"),
 };
@@ -264,6 +265,7 @@ options_take(struct options *options, const struct options_row *row,
     const char *value)
 {
 	char *field = (char *)options + row->offset;
+	struct namespace_map map;
 	int word;
 
 	switch (row->kind) {
@@ -271,6 +273,11 @@ options_take(struct options *options, const struct options_row *row,
 	case KIND_NODAEMON:
 		*(bool *)(void *)field = row->kind == KIND_FLAG;
 		return 0;
+	case KIND_MAP:
+		if (namespace_parse_map(value, &map) != 0)
+			return options_wrong("--%s: \"%s\" is no map like "
+			    ":0:1000:1:", row->name, value);
+		/* FALLTHROUGH */
 	case KIND_STRING:
 		if (value[0] == '\0')
 			return options_wrong("--%s: the value is empty",
@@ -368,6 +375,10 @@ options_check_together(const struct options *options)
 	if (options->socket_path == NULL && (uid || gid))
 		return options_wrong("--%s needs --%s: whose is the socket",
 		    helper ? uid ? "uid" : "gid" : "socket-group", socket);
+	if ((options->uid_map != NULL || options->gid_map != NULL) &&
+	    !options->sandbox.user_namespace)
+		return options_wrong("--%s: only for a start without root",
+		    options->uid_map != NULL ? "uid-map" : "gid-map");
 	return 0;
 }
 

@@ -25,12 +25,18 @@
 
 #define RESOLVE_ALWAYS	(RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
+/*
+ * A symbolic link itself, as openat2(2) has it for RESOLVE_NO_SYMLINKS.  Where
+ * no link will do, O_NOFOLLOW is left out, and the kernel says ELOOP.
+ */
+#define RESOLVE_ENTRY	(O_PATH | O_NOFOLLOW)
+
 static int
 resolve_open(int dir_fd, const char *path, uint64_t resolve, int flags,
     mode_t mode)
 {
 	struct open_how how = {
-		.flags = (unsigned int)(flags | O_NOFOLLOW | O_CLOEXEC),
+		.flags = (unsigned int)(flags | O_CLOEXEC),
 		.mode = mode,
 		.resolve = resolve | RESOLVE_ALWAYS
 	};
@@ -57,6 +63,7 @@ resolve_parent(struct place *place, struct resolved *out)
 	if (place->path_len == 0)
 		return 0;
 	place->full[place->path_len] = '\0';
+	/* With O_NOFOLLOW a link at the end would be ENOTDIR, not ELOOP. */
 	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
 	    O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
@@ -77,7 +84,8 @@ resolve_release(struct resolved *resolved)
 int
 resolve_entry(int dir_fd, const char *name)
 {
-	return resolve_open(dir_fd, name, RESOLVE_BENEATH, O_PATH, 0);
+	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
+	    O_PATH | O_NOFOLLOW, 0);
 }
 
 int
@@ -92,12 +100,13 @@ resolve_target(struct place *place)
 	if (place->path_len == 0)
 		return resolve_entry(place->fd, place->name);
 	place->full[place->path_len] = place->has_name ? '/' : '\0';
-	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT, O_PATH, 0);
+	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
+	    O_PATH | O_NOFOLLOW, 0);
 }
 
 int
 resolve_create(int dir_fd, const char *name, int flags, mode_t mode)
 {
 	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
-	    flags | O_CREAT | O_EXCL, mode);
+	    flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }

@@ -234,10 +234,10 @@ namespace_take_ids(const struct namespace_map_job *uid,
 static int
 namespace_init_job(struct namespace_map_job *job, const char *value)
 {
+	/* The guest's root is who started this: else it could make nothing. */
 	if (value == NULL) {
 		job->map.n = 1;
-		job->map.range[0] = (struct namespace_range){ job->own,
-		    job->own, 1 };
+		job->map.range[0] = (struct namespace_range){ 0, job->own, 1 };
 		return 0;
 	}
 	if (namespace_parse_map(value, &job->map) == 0)

@@ -111,7 +111,7 @@ int	namespace_parse_map(const char *value, struct namespace_map *map);
 /*
  * Launcher, started without root, before privdrop_common().  Enters a new user
  * namespace.  `uid_map` and `gid_map` are values of options as above, or NULL
- * for the own id on itself; what is more than the own id goes through
+ * for the own id, as 0; what is more than the own id goes through
  * newuidmap(1) and newgidmap(1).  Stores whether the worker must keep the own
  * ids, because no others are mapped.  The process has all capabilities in the
  * namespace; caps_keep_for_exec() hands them to the worker.

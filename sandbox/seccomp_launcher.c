@@ -28,6 +28,13 @@ static const struct seccomp_row rows[] = {
 #endif
 	{ .name = "epoll_ctl",
 	    .reason = "stop waiting for what has ended" },
+#ifdef SYS_poll
+	{ .name = "poll", .args = { SECCOMP_IS(1, 1) },
+	    .reason = "wait a moment for the end of the monitor" },
+#else
+	{ .name = "ppoll", .args = { SECCOMP_IS(1, 1) },
+	    .reason = "wait a moment for the end of the monitor" },
+#endif
 	{ .name = "read",
 	    .reason = "a signal, from its handler to the loop" },
 	{ .name = "rt_sigreturn",

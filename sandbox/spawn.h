@@ -15,7 +15,7 @@
 struct child {
 	const char	*name;		/* for logs */
 	int		 pidfd;		/* -1 once it is reaped */
-	pid_t		 pid;		/* for logs */
+	pid_t		 pid;		/* for logs; 0 if never started */
 	int		 channel;	/* the launcher's end, non-blocking */
 	int		 status;	/* as of wait(2), once it is reaped */
 };
@@ -41,7 +41,7 @@ int	spawn_worker(struct child *child, const char *path,
 
 /*
  * Reaps the child if it has ended.  Returns true, with its status stored, if
- * it has or was before.
+ * it has or had before.
  */
 bool	spawn_reap(struct child *child);
 

@@ -25,8 +25,8 @@
 #define MAIN_EXIT_USAGE		2
 
 /*
- * The worker opens nothing.  But sendmsg(2) compares the descriptors that all of
- * a user's processes have in flight with this limit (unix(7), ETOOMANYREFS),
+ * The worker opens nothing.  But sendmsg(2) compares the descriptors that all
+ * of a user's processes have in flight with this limit (unix(7), ETOOMANYREFS),
  * and other workers have the same user.
  */
 #define MAIN_NOFILE		1024

@@ -13,8 +13,6 @@
 #ifndef WORKER_MONITOR_CLIENT_H
 #define WORKER_MONITOR_CLIENT_H
 
-#include <sys/types.h>
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +20,9 @@
 #include "common/monitor_proto.h"
 
 /*
- * What a primitive does when it is over.  `data` is reply->data_len bytes, valid
- * until it returns; `fd` (-1 if there is none) is its own.  May start another
- * request.
+ * What a primitive does when it is over.  `data` is reply->data_len bytes,
+ * valid until it returns; `fd` (-1 if there is none) is its own.  May start
+ * another request.
  */
 typedef void monitor_done(void *arg, const struct monitor_reply *reply,
     const uint8_t *data, int fd);

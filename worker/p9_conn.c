@@ -38,8 +38,8 @@ struct conn_header {
 };
 
 /*
- * Events.  All but that for output stay registered, which saves the system calls
- * that would add and remove them around each sleep.
+ * Events.  All but that for output stay registered, which saves the system
+ * calls that would add and remove them around each sleep.
  */
 
 static void

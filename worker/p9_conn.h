@@ -56,8 +56,8 @@ struct p9_conn {
 
 /*
  * Prepares everything but the front-end's socket, so that what is left to do
- * inside of the sandbox is little.  `lane` and `channel` must outlive it.  Returns 0
- * or -errno.
+ * inside of the sandbox is little.  `conn` must be zeroed; `lane` and `channel`
+ * must outlive it.  Returns 0 or -errno; p9_conn_free() is due in any case.
  */
 int	p9_conn_init(struct p9_conn *conn, struct lane *lane, int channel,
 	    uint32_t poll_us);

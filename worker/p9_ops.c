@@ -374,8 +374,8 @@ p9_op_truncate(struct p9_request *request)
 }
 
 /*
- * One time of utimensat(2).  Adds `now` or `set` to `*valid`, or nothing; beside
- * UTIME_NOW and UTIME_OMIT the seconds mean nothing.
+ * One time of utimensat(2).  Adds `now` or `set` to `*valid`, or nothing;
+ * beside UTIME_NOW and UTIME_OMIT the seconds mean nothing.
  */
 static int
 take_time(const uint64_t wire[2], struct monitor_time *time, uint32_t *valid,

@@ -42,7 +42,8 @@ int	p9_path_split(struct p9_path *path, const uint8_t *bytes, size_t len);
 /*
  * Fills `where` with the place that `path` leads to, for what looks at
  * something that exists.  If its last part is not a name, or must be a
- * directory, then all of it is the directory part.  `path` must outlive `where`.
+ * directory, then all of it is the directory part.  `path` must outlive
+ * `where`.
  */
 void	p9_path_existing(const struct p9_path *path,
 	    struct monitor_where *where);
