@@ -9,6 +9,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,7 +136,7 @@ log_emit(enum log_level level, const char *raw)
 	current_sink(current_arg, level, text);
 }
 
-void
+static void __attribute__((format(printf, 2, 0)))
 log_vmsg(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LOG_RAW_SIZE];

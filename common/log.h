@@ -9,7 +9,6 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,8 +48,6 @@ int	log_level_parse(const char *name);
 /* Writes one line if `level` is wanted.  Keeps errno. */
 void	log_msg(enum log_level level, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
-void	log_vmsg(enum log_level level, const char *fmt, va_list ap)
-	    __attribute__((format(printf, 2, 0)));
 
 #define log_error(...)	log_msg(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)	log_msg(LOG_LEVEL_WARN, __VA_ARGS__)

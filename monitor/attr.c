@@ -9,16 +9,13 @@
 #include "monitor/attr.h"
 
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2	452	/* all architectures, fchmodat2(2) */
-#endif
+#include "monitor/syscalls.h"
 
 static struct monitor_time
 attr_time(const struct statx_timestamp *ts)
@@ -54,14 +51,6 @@ attr_get(int dir_fd, const char *name, int flags,
 		*key_out = (struct handle_key){ .mnt_id = sx.stx_mnt_id,
 		    .dev = attr_out->dev, .ino = attr_out->ino };
 	return 0;
-}
-
-int
-attr_key(int fd, struct handle_key *key_out)
-{
-	struct monitor_attr attr;
-
-	return attr_get(fd, "", AT_EMPTY_PATH, &attr, key_out);
 }
 
 /*

@@ -18,9 +18,6 @@
 int	attr_get(int dir_fd, const char *name, int flags,
 	    struct monitor_attr *attr_out, struct handle_key *key_out);
 
-/* The key of the inode that `fd` is open on, O_PATH will do.  0 or -errno. */
-int	attr_key(int fd, struct handle_key *key_out);
-
 /*
  * Sets the mode of what `fd`, an O_PATH descriptor too, is open on, with
  * CAP_FSETID raised for S_ISGID alone.  Returns 0 or -errno: -EOPNOTSUPP for a

@@ -143,7 +143,7 @@ daemon_begin(struct daemon *daemon, const struct options *options)
 }
 
 int
-daemon_write_pid(const struct options *options)
+daemon_write_pid(struct daemon *daemon, const struct options *options)
 {
 	int error = 0, fd;
 
@@ -151,7 +151,9 @@ daemon_write_pid(const struct options *options)
 		return 0;
 	fd = open(options->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
 	    O_NOFOLLOW, 0644);
-	if (fd == -1 || dprintf(fd, "%d\n", getpid()) < 0) {
+	if (fd != -1)
+		daemon->pid_path = realpath(options->pid_file, NULL);
+	if (fd == -1 || dprintf(fd, "%d\n", daemon->pid) < 0) {
 		error = -errno;
 		log_error("--pid-file=%s: %s", options->pid_file,
 		    strerror(errno));
@@ -199,4 +201,15 @@ daemon_ready(struct daemon *daemon)
 		log_warn("the waiting parent is gone");
 	close(daemon->status_fd);
 	daemon->status_fd = -1;
+}
+
+void
+daemon_end(struct daemon *daemon)
+{
+	if (daemon->pid_path != NULL &&
+	    unlinkat(AT_FDCWD, daemon->pid_path, 0) == -1)
+		log_warn("--pid-file=%s: cannot be removed: %s",
+		    daemon->pid_path, strerror(errno));
+	free(daemon->pid_path);
+	daemon->pid_path = NULL;
 }

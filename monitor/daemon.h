@@ -14,6 +14,7 @@ struct daemon {
 	int	status_fd;	/* to the waiting parent, or -1 */
 	int	notify_fd;	/* to the service manager, or -1 */
 	int	syslog_fd;	/* or -1: stderr */
+	char	*pid_path;	/* absolute, or NULL */
 };
 
 /*
@@ -24,7 +25,7 @@ struct daemon {
 int	daemon_begin(struct daemon *daemon, const struct options *options);
 
 /* Writes the pid file, if there is one.  Returns 0 or -errno, logged. */
-int	daemon_write_pid(const struct options *options);
+int	daemon_write_pid(struct daemon *daemon, const struct options *options);
 
 /*
  * Leaves the terminal and the working directory, the log goes to syslog from
@@ -34,5 +35,8 @@ int	daemon_detach(struct daemon *daemon, const struct options *options);
 
 /* Tells parent and service manager that the daemon serves. */
 void	daemon_ready(struct daemon *daemon);
+
+/* Removes the pid file. */
+void	daemon_end(struct daemon *daemon);
 
 #endif /* MONITOR_DAEMON_H */

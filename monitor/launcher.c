@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,17 +33,6 @@
 #define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
 #define LAUNCHER_CAUSE_MS	200	/* for the monitor's death to show */
 
-enum launcher_event {
-	EVENT_TERM,
-	EVENT_INT,
-	EVENT_HUP,
-	EVENT_CHILD,
-	EVENT_MONITOR,
-	EVENT_WORKER,
-	EVENT_ACCEPT,
-	EVENTS
-};
-
 struct launcher {
 	struct options			*options;
 	struct daemon			 daemon;
@@ -57,9 +45,25 @@ struct launcher {
 	bool				 stopping;	/* by a signal */
 	bool				 over;
 	struct event_base		*base;
-	struct event			*events[EVENTS];
+	struct event			*accept;	/* NULL: connected */
 	struct log_limit		 worker_lines;
 };
+
+/*
+ * From the start until the event loop takes them, signals wait: one that ended
+ * the launcher at once would leave the socket's file behind.
+ */
+static void
+launcher_hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
 
 static int
 launcher_open_share(const char *dir)
@@ -194,7 +198,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	error = launcher_connect(l);
 	if (error == -EAGAIN || error == -EINTR || error == -ECONNABORTED)
 		return;
-	event_del(l->events[EVENT_ACCEPT]);
+	event_del(l->accept);
 	if (error != 0) {
 		log_error("accept: %s", strerror(-error));
 		launcher_finish(l);
@@ -207,38 +211,35 @@ static int
 launcher_make_events(struct launcher *l)
 {
 	const struct {
-		enum launcher_event	 number;
-		int			 fd;
-		short			 what;
-		event_callback_fn	 call;
+		int			fd;
+		short			what;
+		event_callback_fn	call;
 	} rows[] = {
-		{ EVENT_TERM, SIGTERM, EV_SIGNAL | EV_PERSIST, on_terminate },
-		{ EVENT_INT, SIGINT, EV_SIGNAL | EV_PERSIST, on_terminate },
-		{ EVENT_HUP, SIGHUP, EV_SIGNAL | EV_PERSIST, on_terminate },
-		{ EVENT_CHILD, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child },
-		{ EVENT_MONITOR, l->monitor.channel, EV_READ | EV_PERSIST,
-		    on_channel },
-		{ EVENT_WORKER, l->worker.channel, EV_READ | EV_PERSIST,
-		    on_channel },
+		{ SIGTERM, EV_SIGNAL, on_terminate },
+		{ SIGINT, EV_SIGNAL, on_terminate },
+		{ SIGHUP, EV_SIGNAL, on_terminate },
+		{ SIGCHLD, EV_SIGNAL, on_child },
+		{ l->monitor.channel, EV_READ, on_channel },
+		{ l->worker.channel, EV_READ, on_channel },
 	};
+	struct event *event;
 	size_t i;
 
 	l->base = event_base_new();
 	if (l->base == NULL)
 		return -ENOMEM;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		l->events[rows[i].number] = event_new(l->base, rows[i].fd,
-		    rows[i].what, rows[i].call, l);
-		if (l->events[rows[i].number] == NULL ||
-		    event_add(l->events[rows[i].number], NULL) == -1)
+		event = event_new(l->base, rows[i].fd,
+		    (short)(rows[i].what | EV_PERSIST), rows[i].call, l);
+		if (event == NULL || event_add(event, NULL) == -1)
 			return -ENOMEM;
 	}
 	if (!l->listener.listening)
 		return 0;
 	/* Added when the sandboxes are on. */
-	l->events[EVENT_ACCEPT] = event_new(l->base, l->listener.fd,
-	    EV_READ | EV_PERSIST, on_accept, l);
-	return l->events[EVENT_ACCEPT] == NULL ? -ENOMEM : 0;
+	l->accept = event_new(l->base, l->listener.fd, EV_READ | EV_PERSIST,
+	    on_accept, l);
+	return l->accept == NULL ? -ENOMEM : 0;
 }
 
 /* What the worker is told: all that it will ever know. */
@@ -264,25 +265,19 @@ launcher_send_config(struct launcher *l, int memory_fd, int sock)
 }
 
 /*
- * The last id that a map (/proc/self/uid_map, user_namespaces(7)) has is the
- * worker's: the one that the share's files are least likely to have.
+ * The last id of a map is the worker's: the one that the share's files are
+ * least likely to have.
  */
-static int
-launcher_last_id(const char *path, uint32_t *id_out)
+static uint32_t
+launcher_last_id(const char *text)
 {
-	uint32_t first, outside, count;
-	FILE *file;
-	int found = -ENOENT;
+	const struct namespace_range *last;
+	struct namespace_map map;
 
-	file = fopen(path, "re");
-	if (file == NULL)
-		return -errno;
-	while (fscanf(file, "%u %u %u", &first, &outside, &count) == 3) {
-		*id_out = first + count - 1;
-		found = 0;
-	}
-	fclose(file);
-	return found;
+	if (namespace_parse_map(text, &map) != 0)
+		return (uint32_t)-1;
+	last = &map.range[map.n - 1];
+	return last->inside + (last->count - 1);
 }
 
 /* Decides as whom the worker runs; without root, makes a user namespace. */
@@ -300,11 +295,9 @@ launcher_choose_ids(struct options *options)
 	    &own_id_only);
 	if (error != 0 || own_id_only)
 		return error;
-	error = launcher_last_id("/proc/self/uid_map", &sandbox->worker_uid);
-	if (error == 0)
-		error = launcher_last_id("/proc/self/gid_map",
-		    &sandbox->worker_gid);
-	return error;
+	sandbox->worker_uid = launcher_last_id(options->uid_map);
+	sandbox->worker_gid = launcher_last_id(options->gid_map);
+	return 0;
 }
 
 static int
@@ -399,7 +392,7 @@ launcher_start(struct launcher *l)
 	if (error == 0)
 		error = daemon_begin(&l->daemon, options);
 	if (error == 0)
-		error = daemon_write_pid(options);
+		error = daemon_write_pid(&l->daemon, options);
 	if (error == 0)
 		error = launcher_choose_ids(options);
 	if (error == 0)
@@ -409,6 +402,7 @@ launcher_start(struct launcher *l)
 	close(share_fd);
 	if (error == 0)
 		error = launcher_make_events(l);
+	launcher_hold_signals(SIG_UNBLOCK);
 	if (error == 0)
 		error = launcher_wait_ready(l);
 	if (error == 0)
@@ -438,9 +432,9 @@ launcher_serve(struct launcher *l)
 	    l->options->shared_dir, l->daemon.pid,
 	    l->monitor.pid, l->worker.pid);
 	daemon_ready(&l->daemon);
-	if (l->events[EVENT_ACCEPT] == NULL)
+	if (l->accept == NULL)
 		error = launcher_connect(l);
-	else if (event_add(l->events[EVENT_ACCEPT], NULL) == -1)
+	else if (event_add(l->accept, NULL) == -1)
 		error = -ENOMEM;
 	if (error == 0)
 		event_base_dispatch(l->base);
@@ -508,6 +502,7 @@ launcher_end(struct launcher *l)
 		last_words(l->connection, l->watch, status != 0 || l->stopping);
 	launcher_wait(&l->monitor);
 	listener_close(&l->listener);
+	daemon_end(&l->daemon);
 	return status;
 }
 
@@ -516,7 +511,7 @@ launcher_run(struct options *options)
 {
 	struct launcher l = {
 		.options = options,
-		.listener = { .fd = -1, .dir_fd = -1 },
+		.listener = { .fd = -1 },
 		.monitor = { .name = "monitor", .pidfd = -1, .channel = -1 },
 		.worker = { .name = "worker", .pidfd = -1, .channel = -1 },
 		.connection = -1,
@@ -526,6 +521,7 @@ launcher_run(struct options *options)
 
 	/* Until daemon_detach(), so that a failed start is seen. */
 	log_init(options->log_level, NULL, NULL);
+	launcher_hold_signals(SIG_BLOCK);
 	error = launcher_start(&l);
 	if (error == 0)
 		error = launcher_serve(&l);

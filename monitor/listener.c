@@ -8,10 +8,11 @@
 #include "monitor/listener.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,44 +50,25 @@ listener_inherit(struct listener *listener, int fd)
 	return 0;
 }
 
-/* Opens the socket's directory and stores its last name. */
-static int
-listener_split(struct listener *listener, const char *path)
-{
-	const char *base = strrchr(path, '/');
-	char dir[sizeof(listener->name)];
-
-	snprintf(dir, sizeof(dir), "%.*s",
-	    base == NULL ? 1 : base == path ? 1 : (int)(base - path),
-	    base == NULL ? "." : path);
-	snprintf(listener->name, sizeof(listener->name), "%s",
-	    base == NULL ? path : base + 1);
-	listener->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (listener->dir_fd == -1) {
-		log_error("socket %s: directory %s: %s", path, dir,
-		    strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-/* Gives the socket's file to whom the options say. */
+/* Gives the socket's file to whom the options say, and remembers it. */
 static int
 listener_give(struct listener *listener, const struct options *options)
 {
 	struct stat st;
 
-	if (fchownat(listener->dir_fd, listener->name, options->socket_uid,
-	    options->socket_gid, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    fstatat(listener->dir_fd, listener->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == -1) {
-		log_error("socket %s: owner: %s", options->socket_path,
-		    strerror(errno));
-		return -errno;
-	}
+	/* Absolute: the launcher will change its working directory. */
+	listener->path = realpath(options->socket_path, NULL);
+	if (listener->path == NULL || lstat(listener->path, &st) == -1)
+		goto fail;
 	listener->dev = st.st_dev;
 	listener->ino = st.st_ino;
-	return 0;
+	if (lchown(listener->path, options->socket_uid,
+	    options->socket_gid) == 0)
+		return 0;
+fail:
+	log_error("socket %s: owner: %s", options->socket_path,
+	    strerror(errno));
+	return -errno;
 }
 
 static int
@@ -124,12 +106,10 @@ listener_open(struct listener *listener, const struct options *options)
 {
 	int error;
 
-	*listener = (struct listener){ .fd = -1, .dir_fd = -1 };
+	*listener = (struct listener){ .fd = -1 };
 	if (options->fd != -1)
 		return listener_inherit(listener, (int)options->fd);
 	error = listener_bind(listener, options);
-	if (error == 0)
-		error = listener_split(listener, options->socket_path);
 	if (error == 0)
 		error = listener_give(listener, options);
 	if (error == 0 && listen(listener->fd, 1) == -1) {
@@ -168,15 +148,14 @@ listener_close(struct listener *listener)
 	if (listener->fd != -1)
 		close(listener->fd);
 	listener->fd = -1;
-	if (listener->dir_fd == -1)
+	if (listener->path == NULL)
 		return;
 	/* QEMU removes the file itself: by now the name may be another's. */
-	if (fstatat(listener->dir_fd, listener->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == listener->dev &&
-	    st.st_ino == listener->ino &&
-	    unlinkat(listener->dir_fd, listener->name, 0) == -1)
-		log_warn("socket %s: cannot be removed: %s", listener->name,
+	if (fstatat(AT_FDCWD, listener->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == listener->dev && st.st_ino == listener->ino &&
+	    unlinkat(AT_FDCWD, listener->path, 0) == -1)
+		log_warn("socket %s: cannot be removed: %s", listener->path,
 		    strerror(errno));
-	close(listener->dir_fd);
-	listener->dir_fd = -1;
+	free(listener->path);
+	listener->path = NULL;
 }

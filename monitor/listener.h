@@ -7,19 +7,17 @@
 #define MONITOR_LISTENER_H
 
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <stdbool.h>
 
 #include "monitor/options.h"
 
 struct listener {
-	int		fd;
-	bool		listening;	/* else `fd` is connected already */
-	int		dir_fd;		/* of the socket's file; -1: no file */
-	char		name[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	dev_t		dev;		/* of the socket's file */
-	ino_t		ino;
+	int		 fd;
+	bool		 listening;	/* else `fd` is connected already */
+	char		*path;		/* of the socket's file, or NULL */
+	dev_t		 dev;		/* of that file */
+	ino_t		 ino;
 };
 
 /*

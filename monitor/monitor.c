@@ -9,7 +9,6 @@
 #include "monitor/monitor.h"
 
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <errno.h>
@@ -23,13 +22,7 @@
 #include "common/log.h"
 #include "monitor/attr.h"
 #include "monitor/dispatch.h"
-
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2	452	/* all architectures, fchmodat2(2) */
-#endif
-#ifndef SYS_listxattrat
-#define SYS_listxattrat	465	/* all architectures, listxattrat(2) */
-#endif
+#include "monitor/syscalls.h"
 
 /*
  * The monitor polls longer than the worker, which has the guest to listen to
@@ -63,11 +56,12 @@ monitor_probe(struct monitor *m)
 static int
 monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 {
+	struct monitor_attr attr;
 	struct handle_key key;
 	uint64_t limit;
 	int error;
 
-	error = attr_key(root_fd, &key);
+	error = attr_get(root_fd, "", AT_EMPTY_PATH, &attr, &key);
 	if (error != 0) {
 		close(root_fd);
 		log_error("the shared directory: %s", strerror(-error));

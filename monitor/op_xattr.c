@@ -10,7 +10,6 @@
  */
 #include "config.h"
 
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include <errno.h>
@@ -20,13 +19,7 @@
 
 #include "monitor/attr.h"
 #include "monitor/dispatch.h"
-
-#ifndef SYS_setxattrat			/* the same on all architectures */
-#define SYS_setxattrat		463
-#define SYS_getxattrat		464
-#define SYS_listxattrat		465
-#define SYS_removexattrat	466
-#endif
+#include "monitor/syscalls.h"
 
 /* linux/xattr.h of Linux 6.13: struct xattr_args */
 struct xattr_arguments {

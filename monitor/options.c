@@ -41,7 +41,6 @@ enum options_kind {
 	KIND_GROUP,		/* gid_t */
 	KIND_MAP,		/* const char *, for namespace_enter_user() */
 	KIND_CAPS,		/* struct caps_set */
-	KIND_PRINT,		/* enum options_print */
 	KIND_NODAEMON,		/* bool, back to false */
 	KIND_HELP,
 	KIND_VERSION
@@ -66,11 +65,19 @@ options_protocol(const char *word)
 	return strcmp(word, "9p-proxy") == 0 ? OPTIONS_9P_PROXY : -1;
 }
 
+static int
+options_form(const char *word)
+{
+	if (word == NULL || strcmp(word, "text") == 0)
+		return OPTIONS_PRINT_TEXT;
+	return strcmp(word, "json") == 0 ? OPTIONS_PRINT_JSON : -1;
+}
+
 #define FIELD(member)	offsetof(struct options, member)
 
-#define ROW(n, l, p, k, o, v, h, ...)					\
+#define ROW(n, l, p, k, o, v, ...)					\
 	{ .name = (n), .letter = (l), .programs = (p), .kind = (k),	\
-	    .offset = (o), .value = (v), .help = (h), ##__VA_ARGS__ }
+	    .offset = (o), .value = (v), .help = __VA_ARGS__ }
 
 static const struct options_row options_table[] = {
 	ROW("protocol", 0, NAME_PRIVFSD, KIND_WORD, FIELD(protocol),
@@ -127,8 +134,9 @@ static const struct options_row options_table[] = {
 	    NULL, "log to syslog"),
 	ROW("worker-path", 0, NAME_ALL, KIND_STRING, FIELD(worker_path),
 	    "PATH", "the worker's program"),
-	ROW("print-sandbox", 0, NAME_ALL, KIND_PRINT, FIELD(print_sandbox),
-	    "[=text|json]", "say what each process may do, and exit"),
+	ROW("print-sandbox", 0, NAME_ALL, KIND_WORD, FIELD(print_sandbox),
+	    "[=FORM]", "text or json: say what each process may do",
+	    .parse = options_form),
 	ROW("help", 'h', NAME_ALL, KIND_HELP, 0, NULL, "this text"),
 	ROW("version", 'V', NAME_ALL, KIND_VERSION, 0, NULL, "the version"),
 };
@@ -183,15 +191,15 @@ options_number(const struct options_row *row, const char *value, long min,
 static int
 options_id(const struct options_row *row, const char *value, uint32_t *out)
 {
-	const struct passwd *pw = NULL;
-	const struct group *gr = NULL;
+	const struct passwd *pw = row->kind == KIND_USER ?
+	    getpwnam(value) : NULL;
+	const struct group *gr = row->kind == KIND_GROUP ?
+	    getgrnam(value) : NULL;
 	long number;
 	int status;
 
-	if (row->kind == KIND_USER && (pw = getpwnam(value)) != NULL)
-		*out = pw->pw_uid;
-	if (row->kind == KIND_GROUP && (gr = getgrnam(value)) != NULL)
-		*out = gr->gr_gid;
+	if (pw != NULL || gr != NULL)
+		*out = pw != NULL ? pw->pw_uid : gr->gr_gid;
 	if (pw != NULL || gr != NULL)
 		return 0;
 	if (value[0] < '0' || value[0] > '9')
@@ -214,20 +222,6 @@ options_caps(const struct options_row *row, const char *value,
 	return options_wrong("--%s: \"%.*s\" is not a capability with + or - "
 	    "before it, as in +mknod:-dac_override", row->name, (int)bad_len,
 	    bad);
-}
-
-static int
-options_print(const struct options_row *row, const char *value,
-    enum options_print *out)
-{
-	if (value == NULL || strcmp(value, "text") == 0)
-		*out = OPTIONS_PRINT_TEXT;
-	else if (strcmp(value, "json") == 0)
-		*out = OPTIONS_PRINT_JSON;
-	else
-		return options_wrong("--%s: unknown form \"%s\": it can be "
-		    "text or json", row->name, value);
-	return 0;
 }
 
 static int
@@ -299,8 +293,6 @@ options_take(struct options *options, const struct options_row *row,
 		return options_id(row, value, (uint32_t *)(void *)field);
 	case KIND_CAPS:
 		return options_caps(row, value, &options->sandbox.caps);
-	case KIND_PRINT:
-		return options_print(row, value, &options->print_sandbox);
 	case KIND_HELP:
 		return options_help();
 	case KIND_VERSION:
@@ -324,7 +316,7 @@ options_getopt_tables(struct option *longs, char *shorts)
 			continue;
 		longs[n++] = (struct option){ row->name,
 		    row->value == NULL ? no_argument :
-		    row->kind == KIND_PRINT ? optional_argument :
+		    row->value[0] == '[' ? optional_argument :
 		    required_argument, NULL, UCHAR_MAX + 1 + (int)i };
 		if (row->letter == 0)
 			continue;
@@ -405,6 +397,17 @@ options_defaults(struct options *options)
 	caps_default(&options->sandbox.caps);
 }
 
+/* getopt_long(3) does not say by optind which letter of a word is wrong. */
+static int
+options_unknown(const char *word)
+{
+	char letter[3] = { '-', (char)optopt, '\0' };
+
+	return options_wrong("unknown, ambiguous or wrongly used option: %s; "
+	    "--help lists them all",
+	    optopt > 0 && optopt <= UCHAR_MAX ? letter : word);
+}
+
 /* Reads the words; the combinations are not looked at yet. */
 static int
 options_read(struct options *options, int argc, char **argv)
@@ -425,9 +428,7 @@ options_read(struct options *options, int argc, char **argv)
 			    argv[optind - 1]);
 		row = value == '?' ? NULL : options_find(value);
 		if (row == NULL)
-			return options_wrong("unknown, ambiguous or wrongly "
-			    "used option: %s; --help lists them all",
-			    argv[optind - 1]);
+			return options_unknown(argv[optind - 1]);
 		status = options_take(options, row, optarg);
 		if (status != 0)
 			return status;

@@ -42,12 +42,14 @@ spawn_failed(const struct child *child, const char *what)
  * with ENOSYS, because seccomp cannot look into its arguments.  Flags, stack and
  * the pidfd's address come first, in this order, on all architectures but s390,
  * cris and microblaze.  The child starts with the keyboard's and the shell's
- * signals ignored: the launcher alone decides on the end.
+ * signals ignored, whether the launcher holds them or not: it alone decides on
+ * the end.
  */
 static pid_t
 spawn_clone(unsigned long flags, int *pidfd_out)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGTERM };
+	sigset_t none;
 	pid_t pid;
 	size_t i;
 
@@ -57,6 +59,8 @@ spawn_clone(unsigned long flags, int *pidfd_out)
 		return pid;
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	return 0;
 }
 

@@ -65,6 +65,9 @@ p9_path_split(struct p9_path *path, const uint8_t *bytes, size_t len)
 	path->len = path->dir_len = path->name_at = path->name_len = 0;
 	if (len == 0)
 		return -ENOENT;
+	/* As the kernel counts it, slashes and all (path_resolution(7)). */
+	if (len > MONITOR_PATH_MAX)
+		return -ENAMETOOLONG;
 	for (i = 0; i < len; i += n) {
 		if (bytes[i] == '/') {
 			n = 1;
