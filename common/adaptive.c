@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <time.h>
 
-#define ADAPTIVE_BURST		32	/* pauses between two yields */
 #define ADAPTIVE_FIRST_NS	10000	/* the budget that growth starts with */
 
 static uint64_t
@@ -33,9 +32,10 @@ adaptive_pause(void)
 }
 
 void
-adaptive_init(struct adaptive *a, uint32_t limit_us)
+adaptive_init(struct adaptive *a, uint32_t limit_us, uint32_t burst)
 {
-	*a = (struct adaptive){ .limit_ns = (uint64_t)limit_us * 1000 };
+	*a = (struct adaptive){ .limit_ns = (uint64_t)limit_us * 1000,
+	    .burst = burst };
 	a->budget_ns = a->limit_ns;
 }
 
@@ -52,7 +52,7 @@ adaptive_spin(struct adaptive *a)
 {
 	if (a->budget_ns == 0)
 		return false;
-	if (++a->turn % ADAPTIVE_BURST != 0) {
+	if (++a->turn % a->burst != 0) {
 		adaptive_pause();
 		return true;
 	}

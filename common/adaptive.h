@@ -32,13 +32,21 @@ struct adaptive {
 	uint64_t	limit_ns;	/* the budget's upper bound, 0 is off */
 	uint64_t	budget_ns;
 	uint64_t	start_ns;	/* of the present wait */
+	uint32_t	burst;		/* turns between two yields */
 	uint32_t	turn;		/* of the present burst */
 	struct adaptive_counters
 			counters;
 };
 
-/* `limit_us`: how long to poll at most, in microseconds. */
-void	adaptive_init(struct adaptive *a, uint32_t limit_us);
+/* How often to look at memory, and how often to make a system call to look. */
+#define ADAPTIVE_MEMORY		32
+#define ADAPTIVE_SYSCALL	1
+
+/*
+ * `limit_us`: how long to poll at most, in microseconds.  `burst`: how many
+ * turns to take between two yields of the processor.
+ */
+void	adaptive_init(struct adaptive *a, uint32_t limit_us, uint32_t burst);
 
 /* A wait begins. */
 void	adaptive_begin(struct adaptive *a);

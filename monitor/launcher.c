@@ -32,6 +32,13 @@
 #define LAUNCHER_START_S	60	/* for both sandboxes to come up */
 #define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
 #define LAUNCHER_CAUSE_MS	200	/* for the monitor's death to show */
+#define LAUNCHER_MESSAGES	512	/* of a child at a time: more than
+					   its socket holds */
+
+/* Which children are ready. */
+#define READY_MONITOR	0x1
+#define READY_WORKER	0x2
+#define READY_BOTH	(READY_MONITOR | READY_WORKER)
 
 struct launcher {
 	struct options			*options;
@@ -41,29 +48,14 @@ struct launcher {
 	struct child			 worker;
 	int				 connection;	/* the front-end, or -1 */
 	const struct lane_shared	*watch;
-	unsigned int			 ready;		/* children that are */
+	bool				 starting;	/* until both are ready */
+	unsigned int			 ready;		/* READY_* */
 	bool				 stopping;	/* by a signal */
 	bool				 over;
 	struct event_base		*base;
 	struct event			*accept;	/* NULL: connected */
 	struct log_limit		 worker_lines;
 };
-
-/*
- * From the start until the event loop takes them, signals wait: one that ended
- * the launcher at once would leave the socket's file behind.
- */
-static void
-launcher_hold_signals(int how)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(how, &set, NULL);
-}
 
 static int
 launcher_open_share(const char *dir)
@@ -83,17 +75,24 @@ launcher_open_share(const char *dir)
 	return fd;
 }
 
-/* Writes the lines that a child has sent, and notes when it is ready. */
-static void
+/*
+ * Writes the lines that a child has sent, and notes when it is ready.  Not
+ * without a bound: a worker may send faster than this reads.  Returns false if
+ * the child's end is closed.
+ */
+static bool
 launcher_read(struct launcher *l, struct child *child)
 {
 	struct channel_message message;
-	int len;
+	int i, len = 0;
 
-	while ((len = channel_receive(child->channel, &message, NULL, 0,
-	    NULL)) >= 0) {
+	for (i = 0; i < LAUNCHER_MESSAGES; i++) {
+		len = channel_receive(child->channel, &message, NULL, 0, NULL);
+		if (len < 0)
+			break;
 		if (message.type == CHANNEL_READY) {
-			l->ready++;
+			l->ready |= child == &l->worker ? READY_WORKER :
+			    READY_MONITOR;
 			continue;
 		}
 		if (message.type != CHANNEL_LOG ||
@@ -103,6 +102,7 @@ launcher_read(struct launcher *l, struct child *child)
 		    (enum log_level)message.arg, child->name, message.data,
 		    (size_t)len);
 	}
+	return len != -ENODATA;
 }
 
 /* Says how a child ended. */
@@ -162,10 +162,15 @@ on_channel(evutil_socket_t fd, short what, void *arg)
 	struct launcher *l = arg;
 
 	(void)what;
-	launcher_read(l, fd == l->monitor.channel ? &l->monitor : &l->worker);
-	if (l->ready < 2 && (spawn_reap(&l->monitor) || spawn_reap(&l->worker)))
+	/* What is closed is readable for ever; SIGCHLD tells the rest. */
+	if (!launcher_read(l, fd == l->monitor.channel ? &l->monitor :
+	    &l->worker))
+		event_del(event_base_get_running_event(l->base));
+	if (!l->starting)
+		return;
+	if (spawn_reap(&l->monitor) || spawn_reap(&l->worker))
 		launcher_finish(l);
-	if (l->ready == 2 && l->connection == -1)
+	if (l->ready == READY_BOTH)
 		event_base_loopbreak(l->base);
 }
 
@@ -264,22 +269,6 @@ launcher_send_config(struct launcher *l, int memory_fd, int sock)
 	    sizeof(config), fds, 2);
 }
 
-/*
- * The last id of a map is the worker's: the one that the share's files are
- * least likely to have.
- */
-static uint32_t
-launcher_last_id(const char *text)
-{
-	const struct namespace_range *last;
-	struct namespace_map map;
-
-	if (namespace_parse_map(text, &map) != 0)
-		return (uint32_t)-1;
-	last = &map.range[map.n - 1];
-	return last->inside + (last->count - 1);
-}
-
 /* Decides as whom the worker runs; without root, makes a user namespace. */
 static int
 launcher_choose_ids(struct options *options)
@@ -295,8 +284,8 @@ launcher_choose_ids(struct options *options)
 	    &own_id_only);
 	if (error != 0 || own_id_only)
 		return error;
-	sandbox->worker_uid = launcher_last_id(options->uid_map);
-	sandbox->worker_gid = launcher_last_id(options->gid_map);
+	sandbox->worker_uid = namespace_spare_id(options->uid_map);
+	sandbox->worker_gid = namespace_spare_id(options->gid_map);
 	return 0;
 }
 
@@ -349,15 +338,31 @@ launcher_start_children(struct launcher *l, int share_fd)
 	return error;
 }
 
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct launcher *l = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(l->base);
+}
+
 /* Waits until both children say that their sandbox is on. */
 static int
 launcher_wait_ready(struct launcher *l)
 {
 	const struct timeval limit = { .tv_sec = LAUNCHER_START_S };
+	struct event *timer;
 
-	event_base_loopexit(l->base, &limit);
+	timer = evtimer_new(l->base, on_late, l);
+	if (timer == NULL || event_add(timer, &limit) == -1)
+		return -ENOMEM;
+	l->starting = true;
 	event_base_dispatch(l->base);
-	if (l->ready == 2)
+	l->starting = false;
+	event_free(timer);
+	if (l->ready == READY_BOTH)
 		return 0;
 	if (!l->over && !l->stopping)
 		log_error("the children are not ready after %d seconds",
@@ -402,7 +407,7 @@ launcher_start(struct launcher *l)
 	close(share_fd);
 	if (error == 0)
 		error = launcher_make_events(l);
-	launcher_hold_signals(SIG_UNBLOCK);
+	spawn_hold_signals(SIG_UNBLOCK);
 	if (error == 0)
 		error = launcher_wait_ready(l);
 	if (error == 0)
@@ -412,22 +417,12 @@ launcher_start(struct launcher *l)
 	return error;
 }
 
-static void
-launcher_warn(const struct sandbox_config *sandbox)
-{
-	if (sandbox->mode == SANDBOX_NONE)
-		log_warn("--sandbox=none: neither namespaces nor chroot "
-		    "confine the daemon");
-	if (sandbox->seccomp == SECCOMP_ACTION_NONE)
-		log_warn("--seccomp=none: system calls are not filtered");
-}
-
 static int
 launcher_serve(struct launcher *l)
 {
 	int error = 0;
 
-	launcher_warn(&l->options->sandbox);
+	sandbox_warn(&l->options->sandbox);
 	log_info("ready: sharing %s by 9p-proxy; launcher %d, monitor %d, worker %d",
 	    l->options->shared_dir, l->daemon.pid,
 	    l->monitor.pid, l->worker.pid);
@@ -478,7 +473,7 @@ launcher_end(struct launcher *l)
 {
 	bool worker_died = spawn_reap(&l->worker);
 	bool monitor_died = launcher_monitor_died(l, worker_died);
-	bool served = l->ready == 2;
+	bool served = l->ready == READY_BOTH;
 	int status = 1;
 
 	/* A monitor's death takes the worker with it at once, or nearly so. */
@@ -521,7 +516,7 @@ launcher_run(struct options *options)
 
 	/* Until daemon_detach(), so that a failed start is seen. */
 	log_init(options->log_level, NULL, NULL);
-	launcher_hold_signals(SIG_BLOCK);
+	spawn_hold_signals(SIG_BLOCK);
 	error = launcher_start(&l);
 	if (error == 0)
 		error = launcher_serve(&l);

@@ -174,7 +174,8 @@ monitor_main(void *arg, int channel)
 		log_error("lane: %s", strerror(-error));
 		return 1;
 	}
-	adaptive_init(&lane.wait, config->poll_us * MONITOR_POLL_FACTOR);
+	adaptive_init(&lane.wait, config->poll_us * MONITOR_POLL_FACTOR,
+	    ADAPTIVE_MEMORY);
 	error = monitor_lock_down(&m, config, channel);
 	if (error != 0)
 		return 1;

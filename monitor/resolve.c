@@ -63,7 +63,6 @@ resolve_parent(struct place *place, struct resolved *out)
 	if (place->path_len == 0)
 		return 0;
 	place->full[place->path_len] = '\0';
-	/* With O_NOFOLLOW a link at the end would be ENOTDIR, not ELOOP. */
 	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
 	    O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
@@ -85,7 +84,7 @@ int
 resolve_entry(int dir_fd, const char *name)
 {
 	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
-	    O_PATH | O_NOFOLLOW, 0);
+	    RESOLVE_ENTRY, 0);
 }
 
 int
@@ -101,7 +100,7 @@ resolve_target(struct place *place)
 		return resolve_entry(place->fd, place->name);
 	place->full[place->path_len] = place->has_name ? '/' : '\0';
 	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
-	    O_PATH | O_NOFOLLOW, 0);
+	    RESOLVE_ENTRY, 0);
 }
 
 int

@@ -299,3 +299,15 @@ namespace_enter_user(const char *uid_map, const char *gid_map,
 		    namespace_map_is_own(&gid.map, gid.own);
 	return error;
 }
+
+uint32_t
+namespace_spare_id(const char *text)
+{
+	const struct namespace_range *last;
+	struct namespace_map map;
+
+	if (namespace_parse_map(text, &map) != 0)
+		return (uint32_t)-1;
+	last = &map.range[map.n - 1];
+	return last->inside + (last->count - 1);
+}

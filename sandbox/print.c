@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "sandbox/seccomp_list.h"
 
 #define PRINT_NAMES_MAX	1024
@@ -297,4 +298,14 @@ sandbox_print(FILE *out, const struct sandbox_config *config, bool json)
 	if (json)
 		fprintf(out, "\n] }\n");
 	return fflush(out) == EOF ? -errno : 0;
+}
+
+void
+sandbox_warn(const struct sandbox_config *config)
+{
+	if (config->mode == SANDBOX_NONE)
+		log_warn("--sandbox=none: neither namespaces nor chroot "
+		    "confine the daemon");
+	if (config->seccomp == SECCOMP_ACTION_NONE)
+		log_warn("--seccomp=none: system calls are not filtered");
 }

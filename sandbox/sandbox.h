@@ -119,6 +119,13 @@ int	namespace_parse_map(const char *value, struct namespace_map *map);
 int	namespace_enter_user(const char *uid_map, const char *gid_map,
 	    bool *own_id_only_out);
 
+/*
+ * The id in the namespace, of those that the option's value maps, which the
+ * share's files are least likely to have: the last of them.
+ */
+uint32_t
+	namespace_spare_id(const char *map);
+
 /* caps.c */
 
 /* The default set: CHOWN, FOWNER, DAC_OVERRIDE; FSETID in permitted only. */
@@ -241,6 +248,9 @@ int	seccomp_enter(enum sandbox_process process,
 /* --print-sandbox: what each process gets, as text or as JSON. */
 int	sandbox_print(FILE *out, const struct sandbox_config *config,
 	    bool json);
+
+/* Logs a warning for each wall that the options took down. */
+void	sandbox_warn(const struct sandbox_config *config);
 
 /* Returns the mode that `name` stands for, or -1; and the other way round. */
 int	sandbox_mode_parse(const char *name);

@@ -48,4 +48,11 @@ bool	spawn_reap(struct child *child);
 /* Kills the child, if it lives.  The launcher must be permitted to. */
 void	spawn_kill(struct child *child);
 
+/*
+ * Lets the signals that end a daemon wait (SIG_BLOCK) or come (SIG_UNBLOCK):
+ * one that ended the launcher before its event loop takes them would leave the
+ * socket's file behind.
+ */
+void	spawn_hold_signals(int how);
+
 #endif /* SANDBOX_SPAWN_H */

@@ -587,8 +587,8 @@ p9_conn_init(struct p9_conn *conn, struct lane *lane, int channel,
 	conn->sock = -1;
 	conn->lane = lane;
 	conn->channel = channel;
-	adaptive_init(&conn->input_wait, poll_us);
-	adaptive_init(&conn->lane_wait, poll_us);
+	adaptive_init(&conn->input_wait, poll_us, ADAPTIVE_SYSCALL);
+	adaptive_init(&conn->lane_wait, poll_us, ADAPTIVE_MEMORY);
 	monitor_client_init(&conn->monitor, lane);
 	p9_reply_init(&conn->reply);
 	p9_request_init(&conn->request, &conn->monitor, &conn->reply);

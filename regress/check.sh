@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# check.sh: everything in one command, on a bare Debian 12, as root.
+#
+# Installs what is missing; builds with gcc, with clang and with sanitizers;
+# runs all tests, boots guests, and makes a release from the tree.  Ends with
+# one line: N passed, N failed, N skipped.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/.." && pwd)
+build=$top/build/check
+passed=0
+failed=0
+skipped=0
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+summary() {
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] || exit 1
+	exit 0
+}
+
+# Adds what a run of prove -v printed to the numbers.
+count() { # LOG STATUS
+	ok=$(grep -c '^ *ok ' "$1")
+	bad=$(grep -c '^ *not ok ' "$1")
+	skip=$(grep -ciE '^ *(ok .*|1\.\.0 *)# *SKIP' "$1")
+	passed=$((passed + ok - $(grep -ciE '^ *ok .*# *SKIP' "$1")))
+	failed=$((failed + bad))
+	skipped=$((skipped + skip))
+	# A crash or a wrong plan fails without a line of its own.
+	if [ "$2" != 0 ] && [ "$bad" = 0 ]; then
+		failed=$((failed + 1))
+	fi
+}
+
+show() { # LOG: what failed, and the summary
+	grep -E -A 8 '^ *not ok ' "$1" | head -n 200
+	sed -n '/^Test Summary Report/,$p' "$1"
+	tail -n 4 "$1"
+}
+
+# One step that is not a test program: it passes or fails as a whole.
+step() { # NAME COMMAND...
+	name=$1
+	shift
+	say "$name"
+	if "$@" >"$build/$name.log" 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		tail -n 40 "$build/$name.log"
+		return 1
+	fi
+}
+
+# Configures and builds out of the tree; warnings are errors.
+compile() { # FOLDER OPTION...
+	mkdir -p "$build/$1" && cd "$build/$1" || return 1
+	shift
+	"$top/configure" --enable-werror "$@" &&
+	    make -j"$(nproc)" all build-tests
+}
+
+tests() { # FOLDER TARGET
+	say "$1: make $2"
+	log=$build/$1-$2.log
+	(cd "$build/$1" && make "$2") >"$log" 2>&1
+	status=$?
+	count "$log" "$status"
+	show "$log"
+}
+
+sh "$here/setup.sh" || exit 1
+cd "$top" || exit 1
+mkdir -p "$build" || exit 1
+step autoreconf autoreconf -fi || summary
+
+step build-gcc compile gcc CC=gcc || summary
+tests gcc check
+tests gcc check-guest
+
+step build-clang compile clang CC=clang || summary
+tests clang check
+
+step build-sanitizers compile sanitizers CC=gcc CFLAGS="-O1 -g" \
+    --enable-sanitizers || summary
+tests sanitizers check
+
+step distcheck make -C "$build/gcc" distcheck
+summary

@@ -1,0 +1,122 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * What the fake worker is told, over the connection that a front-end would
+ * have, and what it answers.  Test code.
+ */
+#ifndef REGRESS_PEN_PEN_PROTO_H
+#define REGRESS_PEN_PEN_PROTO_H
+
+#include <stdint.h>
+
+#include "common/monitor_proto.h"
+
+/*
+ * Variants of the fake worker: what follows the last dot in the name that it is
+ * executed by.
+ */
+#define PEN_PLAIN	"plain"		/* not locked up at all */
+#define PEN_LOCKED	"locked"	/* as the real worker is */
+#define PEN_EXIT	"exit"		/* ends at once, with status 0 */
+#define PEN_ABORT	"abort"		/* dies before it is ready */
+#define PEN_READY_TWICE	"readytwice"	/* says it for the monitor too */
+
+enum pen_command_type {
+	PEN_SPOILED,	/* a: operation, b: number of the spoil */
+	PEN_RELAY,	/* bytes: struct monitor_request, payload */
+	PEN_ATTACK	/* a: enum pen_attack, b: its argument */
+};
+
+struct pen_command {
+	uint32_t	type;
+	uint32_t	a;
+	uint32_t	b;
+	uint32_t	len;	/* of the bytes that follow */
+};
+
+/* PEN_RELAY: value is 0, bytes are the reply and its data. */
+struct pen_answer {
+	int64_t		value;
+	uint32_t	len;	/* of the bytes that follow */
+	uint32_t	has_fd;
+};
+
+#define PEN_BYTES_MAX	(sizeof(struct monitor_request) +		\
+			    sizeof(struct monitor_reply) + MONITOR_PAYLOAD_MAX)
+
+/* What each answers is beside it; those that end everything say nothing. */
+enum pen_attack {
+	ATTACK_OWED,		/* sets the word; 0 */
+	ATTACK_RING_SLOT,	/* submits that slot number */
+	ATTACK_RING_TAIL,	/* moves the tail by so much */
+	ATTACK_SAME_SLOT,	/* submits one slot in all places: how many
+				   completions came */
+	ATTACK_LANE_SEND,	/* errno of sending to the monitor, with
+				   so many descriptors */
+	ATTACK_MEMORY,		/* how many changes of size or seals worked */
+	ATTACK_SHUTDOWN,	/* shuts the lane's socket, opens a file */
+	ATTACK_NO_RECEIVE,	/* opens files and never receives them */
+	ATTACK_DOORBELLS,	/* asks for doorbells, never receives: how many
+				   requests worked */
+	ATTACK_SCRIBBLE,	/* on the whole memory, with good requests:
+				   how many were answered */
+	ATTACK_SCRIBBLE_REPLIES, /* only where nobody should read: how many
+				    requests were answered rightly */
+	ATTACK_RACE,		/* enum pen_race: how many were answered */
+	ATTACK_CHANNEL_FDS,	/* sends descriptors to the launcher */
+	ATTACK_CHANNEL_SIZES,	/* packets of all lengths */
+	ATTACK_CHANNEL_TYPES,	/* messages that are none, or not a worker's */
+	ATTACK_CHANNEL_LEVELS,	/* log lines of levels that are none */
+	ATTACK_CHANNEL_LINES,	/* lines that are none */
+	ATTACK_CHANNEL_FLOOD,	/* that many lines; 0: for ever */
+	ATTACK_CHANNEL_CLOSE,	/* 0, and goes on without a channel */
+	ATTACK_EXIT,		/* with that status */
+	ATTACK_SIGNAL,		/* kills itself with that signal */
+	ATTACK_SYSCALL,		/* that system call, with bad arguments */
+	ATTACK_PEERS		/* enum pen_peer: errno, 0 if it worked */
+};
+
+/* What changes in a request while the monitor reads it. */
+enum pen_race {
+	RACE_OP_GOOD,		/* GETATTR and STATFS */
+	RACE_NAME_GOOD,		/* of a file and of none */
+	RACE_SPLIT_GOOD,	/* path and name, of the same bytes */
+	RACE_FLAGS_GOOD,	/* SETATTR of the mode and of nothing */
+	RACE_XATTR_GOOD,	/* length of the name within the data */
+	RACE_GOOD,		/* the first that is not good: */
+	RACE_OP = RACE_GOOD,
+	RACE_NAME_DOTS,
+	RACE_NAME_SLASH,
+	RACE_NAME_NUL,
+	RACE_NAME_LEN,
+	RACE_PATH_NUL,
+	RACE_PATH_LEN,
+	RACE_DATA_LEN,
+	RACE_PAD,
+	RACE_HANDLE,
+	RACE_FLAGS,
+	RACE_TAIL_ARGS,
+	RACE_XATTR_LEN,
+	RACE_SLOT,
+	RACES
+};
+
+/* What a worker may try to do to others. */
+enum pen_peer {
+	PEER_KILL_PARENT,	/* kill(getppid(), 0) */
+	PEER_KILL_OTHERS,	/* kill(2) to each number up to 32768 */
+	PEER_PTRACE,
+	PEER_READ_MEMORY,	/* process_vm_readv(2) */
+	PEER_PIDFD,
+	PEER_PROC,		/* open /proc */
+	PEER_ROOT_WRITE,	/* make a file in the root */
+	PEER_ROOT_EMPTY,	/* find one there: ENOENT */
+	PEER_UP,		/* what is above the root: ENOENT */
+	PEER_MOUNT,
+	PEER_UNSHARE,
+	PEER_SETUID,
+	PEER_SETNS,
+	PEERS
+};
+
+#endif /* REGRESS_PEN_PEN_PROTO_H */

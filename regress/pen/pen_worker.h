@@ -1,0 +1,45 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The fake worker.  Test code.
+ */
+#ifndef REGRESS_PEN_PEN_WORKER_H
+#define REGRESS_PEN_PEN_WORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/channel.h"
+#include "common/lane.h"
+#include "common/lane_shared.h"
+#include "regress/pen/pen_cases.h"
+#include "regress/pen/pen_proto.h"
+
+struct pen_worker {
+	int			channel;
+	struct worker_config	config;
+	int			memory_fd;	/* of the lane, kept */
+	struct lane		lane;
+	int			connection;
+};
+
+/* Writes a message into a slot as it is. */
+void	worker_fill(struct pen_worker *w, uint32_t slot,
+	    const struct pen_message *message);
+
+/*
+ * Submits `slot` and waits for its completion.  Returns 1, or -errno; a
+ * descriptor is the caller's.
+ */
+int	worker_exchange(struct pen_worker *w, uint32_t slot,
+	    struct monitor_reply *reply, int *fd_out);
+
+/* Each runs one kind of attack and returns what enum pen_attack says. */
+int64_t	attack_lane(struct pen_worker *w, enum pen_attack attack,
+	    uint32_t arg);
+int64_t	attack_race(struct pen_worker *w, enum pen_race race);
+int64_t	attack_channel(struct pen_worker *w, enum pen_attack attack,
+	    uint32_t arg);
+int64_t	attack_peer(enum pen_peer peer);
+
+#endif /* REGRESS_PEN_PEN_WORKER_H */

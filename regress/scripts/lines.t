@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# The budget of privileged lines: monitor/ and common/ together stay under
+# 4,000 lines of code, without comments and blank lines.
+set -u
+
+echo "1..2"
+status=0
+lines=$(cat "$top_srcdir"/common/*.[ch] "$top_srcdir"/monitor/*.[ch] |
+    ${CC:-cc} -fpreprocessed -dD -E -P -x c - 2>/dev/null |
+    grep -cv '^[[:space:]]*$')
+if [ "$lines" -gt 1000 ]; then
+	echo "ok 1 - counted $lines lines"
+else
+	echo "not ok 1 - counted $lines lines"
+	status=1
+fi
+if [ "$lines" -lt 4000 ]; then
+	echo "ok 2 - monitor/ and common/ are within their budget"
+else
+	echo "not ok 2 - monitor/ and common/ have $lines lines, 4000 at most"
+	status=1
+fi
+exit $status
