@@ -39,7 +39,7 @@ struct adaptive {
 };
 
 /* How often to look at memory, and how often to make a system call to look. */
-#define ADAPTIVE_MEMORY		32
+#define ADAPTIVE_MEMORY		4
 #define ADAPTIVE_SYSCALL	1
 
 /*

@@ -78,16 +78,19 @@ of_status() {
 	awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"
 }
 
+# The log's line of readiness says which process is which.
 show_processes() {
-	printf '%-9s %-6s %-17s %-8s %-11s %s\n' PID UID CapEff Seccomp \
-	    NoNewPrivs COMMAND
+	row='%-9s %-7s %-6s %-17s %-8s %s\n'
+	# shellcheck disable=SC2059 # one format for title and lines
+	printf "$row" PROCESS PID UID CapEff Seccomp NoNewPrivs
 	for pid in $(family "$1"); do
-		printf '%-9s %-6s %-17s %-8s %-11s %.40s\n' "$pid" \
-		    "$(of_status "$pid" Uid)" "$(of_status "$pid" CapEff)" \
-		    "$(of_status "$pid" Seccomp)" \
-		    "$(of_status "$pid" NoNewPrivs)" \
-		    "$(tr '\0' ' ' <"/proc/$pid/cmdline")"
 		caps=$(of_status "$pid" CapEff)
+		# shellcheck disable=SC2059
+		printf "$row" \
+		    "$(sed -n "s/.*ready.* \([a-z]*\) $pid\>.*/\1/p" "$2")" \
+		    "$pid" "$(of_status "$pid" Uid)" "$caps" \
+		    "$(of_status "$pid" Seccomp)" \
+		    "$(of_status "$pid" NoNewPrivs)"
 		[ "$caps" = 0000000000000000 ] ||
 		    echo "          $(capsh --decode="$caps" | sed 's/.*=//')"
 	done
@@ -146,7 +149,7 @@ wait_for "$guest" [ -e "$share/guest-is-ready" ] || {
 	die "the guest has not mounted the share"
 }
 echo "The processes of privfsd meanwhile:"
-show_processes "$server"
+show_processes "$server" "$work/log"
 echo "Seen by the guest at once: a line of the host." >"$work/line"
 mv "$work/line" "$share/host-is-ready"
 wait "$guest"

@@ -541,7 +541,8 @@ conn_loop(struct p9_conn *conn)
 		if (n != 0)
 			return conn_end_output(conn, n);
 		if (conn->request.count % CONN_CHANNEL_EVERY == 0)
-			event_base_loop(conn->base, EVLOOP_NONBLOCK);
+			event_base_loop(conn->base, EVLOOP_ONCE |
+			    EVLOOP_NONBLOCK);
 		if (conn->end != P9_CONN_GOES_ON)
 			return conn_end_asked(conn);
 	}

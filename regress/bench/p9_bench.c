@@ -115,7 +115,7 @@ take_reply(int fd)
 static int
 request(int fd, const struct bench_step *s, uint32_t type)
 {
-	struct p9_client c = { .fd = fd, .timeout_ms = -1 };
+	struct p9_client c = { .fd = fd };
 	int received, error;
 
 	if (write(fd, s->message, s->len) != (ssize_t)s->len)
@@ -303,9 +303,12 @@ start_server(struct server *s, enum server_kind kind, const char *share)
 	struct server_options o = { .kind = kind, .share = share,
 	    .extra = kind == SERVER_PRIVFSD ? option.extra : NULL };
 	struct p9_client c = { .timeout_ms = SERVER_TIMEOUT_MS };
+	/* A bound for every wait that costs no system call. */
+	const struct timeval limit = { .tv_sec = SERVER_TIMEOUT_MS / 1000 };
 	struct p9_stat st;
 
-	if (server_start(s, &o) != 0)
+	if (server_start(s, &o) != 0 || setsockopt(s->fd, SOL_SOCKET,
+	    SO_RCVTIMEO, &limit, sizeof(limit)) != 0)
 		tap_bail("a server does not start");
 	c.fd = s->fd;
 	if (p9_lstat(&c, "/", &st) != 0)

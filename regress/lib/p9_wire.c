@@ -50,6 +50,8 @@ p9_wait(const struct p9_client *c, short events)
 	struct pollfd p = { .fd = c->fd, .events = events };
 	int n;
 
+	if (c->timeout_ms == 0)
+		return 0;
 	do {
 		n = poll(&p, 1, c->timeout_ms);
 	} while (n < 0 && errno == EINTR);
@@ -142,6 +144,8 @@ p9_receive_some(struct p9_client *c, void *out, size_t len, int *fd,
 	do {
 		n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return P9_TIMEOUT;
 	if (n < 0)
 		return errno == ECONNRESET ? P9_RESET : P9_EOF;
 	*fd_count = p9_take_fds(&msg, fd);

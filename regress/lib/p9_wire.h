@@ -24,7 +24,7 @@ enum p9_failure {
 
 struct p9_client {
 	int	fd;
-	int	timeout_ms;
+	int	timeout_ms;	/* 0: the socket has SO_RCVTIMEO */
 };
 
 /* A reply with a header. */

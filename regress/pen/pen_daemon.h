@@ -18,6 +18,7 @@
 
 #define PEN_TIMEOUT_MS	30000
 #define PEN_LAST_WORDS	(-5)	/* -EIO in 4 bytes */
+#define PEN_ANY		(-1)	/* a status of 0 or 1; any last words */
 
 struct pen_daemon {
 	const char	*base;		/* of the fixture */
@@ -36,7 +37,10 @@ struct pen_result {
 	int			fd;	/* -1, or the caller's */
 };
 
-/* Makes what is in the share, and the names of the fake worker's variants. */
+/*
+ * Makes what is in the share, anew if it is there already.  The first time the
+ * canary beside it has to be planted, too.
+ */
 void	pen_populate(const struct fixture_share *share);
 
 /*
@@ -45,6 +49,12 @@ void	pen_populate(const struct fixture_share *share);
  */
 void	pen_start(struct pen_daemon *d, const struct fixture *f,
 	    const char *variant, const char *const *extra);
+
+/*
+ * The chatty variant listens on a socket: connects to it.  Returns 0 or
+ * -errno.
+ */
+int	pen_connect(struct pen_daemon *d);
 
 /* Commands; these return at once. */
 void	pen_send_spoiled(struct pen_daemon *d, uint32_t op, size_t number);

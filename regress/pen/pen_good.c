@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GETXATTR_PAD	offsetof(struct monitor_getxattr_request, pad)
 #define SETATTR_TIME(member)						\
 	offsetof(struct monitor_setattr_request, member) +		\
 	    offsetof(struct monitor_time, pad)
@@ -80,8 +81,7 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 		.optional = true, .data = "user.pen",
 		.data_max = MONITOR_XATTR_NAME_MAX, .text = true,
 		.args_size = sizeof(struct monitor_getxattr_request),
-		.nfields = 1, .field = {
-			{ offsetof(struct monitor_getxattr_request, pad), 1 } } },
+		.nfields = 1, .field = { { GETXATTR_PAD, 1 } } },
 	[MONITOR_SETXATTR] = { .name = "SETXATTR", .names = { "file" },
 		.optional = true, .data = "user.newvalue",
 		.data_max = MONITOR_XATTR_NAME_MAX + MONITOR_XATTR_DATA_MAX,
@@ -90,8 +90,7 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_LISTXATTR] = { .name = "LISTXATTR", .names = { "file" },
 		.optional = true,
 		.args_size = sizeof(struct monitor_getxattr_request),
-		.nfields = 1, .field = {
-			{ offsetof(struct monitor_getxattr_request, pad), 1 } } },
+		.nfields = 1, .field = { { GETXATTR_PAD, 1 } } },
 	[MONITOR_REMOVEXATTR] = { .name = "REMOVEXATTR", .names = { "file" },
 		.optional = true, .data = "user.pen",
 		.data_max = MONITOR_XATTR_NAME_MAX, .text = true },

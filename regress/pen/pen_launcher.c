@@ -25,6 +25,11 @@
 #define TEST_S		300
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define FLOOD		200000
+#ifdef SYS_epoll_wait
+#define WAIT_SYSCALL	SYS_epoll_wait
+#else
+#define WAIT_SYSCALL	SYS_epoll_pwait
+#endif
 #define LOG_MAX		65000	/* bytes of log that a flood may make */
 
 /* A good request, answered well: all three processes work. */
@@ -144,6 +149,52 @@ cpu_ticks(pid_t pid)
 	    "%*u %*u %*u %lu %lu", &user, &system) != 2)
 		tap_bail("%s", path);
 	return user + system;
+}
+
+/*
+ * An idle launcher waits without a limit: a time-out that is left over from the
+ * start would end it.  The fourth argument of the call that it sleeps in.
+ */
+static void
+test_idle(const struct fixture *f)
+{
+	long long end = procs_now_ms() + PEN_TIMEOUT_MS;
+	unsigned long timeout = 0;
+	long number = -1;
+	struct pen_daemon d;
+	char path[64];
+	FILE *file;
+
+	pen_start(&d, f, PEN_PLAIN, NULL);
+	tap_ok(works(&d), "idle launcher: works");
+	snprintf(path, sizeof(path), "/proc/%d/syscall", d.pid);
+	while (number != WAIT_SYSCALL && procs_now_ms() < end) {
+		file = fopen(path, "re");
+		if (file == NULL || fscanf(file, "%ld %*x %*x %*x %lx",
+		    &number, &timeout) != 2)
+			number = -1;	/* "running" */
+		if (file != NULL)
+			fclose(file);
+	}
+	tap_ok(number == WAIT_SYSCALL && (int)timeout == -1,
+	    "idle launcher: sleeps without a limit");
+	pen_expect_alive(&d, "idle launcher: ends as usual");
+}
+
+/* What a worker says before there is a front-end does not end the daemon. */
+static void
+test_chatty(const struct fixture *f)
+{
+	struct pen_daemon d;
+
+	tap_context("lines before the connection: ");
+	pen_start(&d, f, PEN_CHATTY, NULL);
+	tap_ok(pen_wait_log(&d, "ready: sharing"), "is ready");
+	tap_ok(pen_wait_log(&d, "line 20"), "they are logged");
+	tap_ok(pen_connect(&d) == 0, "a front-end connects");
+	tap_ok(works(&d), "it works");
+	pen_expect_alive(&d, "ends as usual");
+	tap_context("%s", "");
 }
 
 /* A channel that the worker has closed is no reason to be busy. */
@@ -304,10 +355,13 @@ test_syscalls(const struct fixture *f)
 static void
 body(struct fixture *f)
 {
+	canary_plant(&f->share[0]);
 	pen_populate(&f->share[0]);
 	test_channel(f);
 	test_flood_and_signal(f, "--sandbox=namespace");
 	test_flood_and_signal(f, "--sandbox=chroot");
+	test_idle(f);
+	test_chatty(f);
 	test_closed(f);
 	test_ends(f);
 	test_ready_twice(f);

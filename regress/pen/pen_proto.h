@@ -20,6 +20,7 @@
 #define PEN_EXIT	"exit"		/* ends at once, with status 0 */
 #define PEN_ABORT	"abort"		/* dies before it is ready */
 #define PEN_READY_TWICE	"readytwice"	/* says it for the monitor too */
+#define PEN_CHATTY	"chatty"	/* logs lines until it is connected */
 
 enum pen_command_type {
 	PEN_SPOILED,	/* a: operation, b: number of the spoil */

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -96,6 +97,16 @@ receive_connection(struct pen_worker *w)
 	if (channel_receive(w->channel, &message, &w->connection, 1,
 	    &nfds) < 0 || message.type != CHANNEL_CONNECTION || nfds != 1)
 		die("connection");
+}
+
+/* Lines, one every few milliseconds, until there is something to read. */
+static void
+chat(struct pen_worker *w)
+{
+	struct pollfd wait = { .fd = w->channel, .events = POLLIN };
+
+	for (int i = 0; poll(&wait, 1, 5) == 0; i++)
+		log_info("line %d", i);
 }
 
 void
@@ -290,6 +301,8 @@ main(void)
 		lock_down(&w);
 	if (channel_send(w.channel, CHANNEL_READY, 0, NULL, 0, NULL, 0) != 0)
 		die("ready");
+	if (is_variant(PEN_CHATTY))
+		chat(&w);
 	receive_connection(&w);
 	serve(&w);
 	return 0;

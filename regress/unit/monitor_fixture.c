@@ -103,6 +103,7 @@ populate_dir(int fd)
 int
 fixture_populate(struct monitor_fixture *f)
 {
+	struct monitor_attr attr;
 	struct handle_key key;
 	uint32_t limit = f->m.handles.limit;
 	int error, fd;
@@ -124,7 +125,7 @@ fixture_populate(struct monitor_fixture *f)
 	fd = openat(f->share_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return -errno;
-	error = attr_key(fd, &key);
+	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &key);
 	return error != 0 ? error :
 	    handle_table_init(&f->m.handles, limit, &key, fd);
 }
@@ -132,11 +133,13 @@ fixture_populate(struct monitor_fixture *f)
 int
 fixture_open(struct monitor_fixture *f, unsigned int naming, uint32_t handles)
 {
+	const char *dir = getenv("TMPDIR");
 	int fd;
 
 	memset(&f->m, 0, sizeof(f->m));
 	umask(0);
-	strcpy(f->base, "/tmp/privfsd-unit.XXXXXX");
+	snprintf(f->base, sizeof(f->base), "%.32s/privfsd-unit.XXXXXX",
+	    dir == NULL ? "/tmp" : dir);
 	if (mkdtemp(f->base) == NULL)
 		return -errno;
 	f->base_fd = open(f->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -21,13 +21,13 @@ struct monitor_fixture {
 	char		base[64];
 	int		base_fd;	/* beside the share */
 	int		share_fd;
-	char		*before;	/* what all looked like, see fixture_note() */
+	char		*before;	/* see fixture_note() */
 };
 
 /*
- * Makes the share (see fixture_populate() for what is in it), a directory
- * "outside" beside it, and the monitor; the working directory is
- * /proc/self/fd then, as in the monitor.  Returns 0 or -errno.
+ * Makes the share (see fixture_populate() for what is in it) in $TMPDIR, or in
+ * /tmp, a directory "outside" beside it, and the monitor; the working directory
+ * is /proc/self/fd then, as in the monitor.  Returns 0 or -errno.
  */
 int	fixture_open(struct monitor_fixture *f, unsigned int naming,
 	    uint32_t handles);

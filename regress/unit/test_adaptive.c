@@ -34,7 +34,7 @@ test_off(void **state)
 	struct adaptive a;
 
 	(void)state;
-	adaptive_init(&a, 0);
+	adaptive_init(&a, 0, ADAPTIVE_MEMORY);
 	adaptive_begin(&a);
 	assert_false(adaptive_spin(&a));
 	adaptive_slept(&a);
@@ -53,7 +53,7 @@ test_starts_full(void **state)
 	struct adaptive a;
 
 	(void)state;
-	adaptive_init(&a, UINT32_MAX);
+	adaptive_init(&a, UINT32_MAX, ADAPTIVE_MEMORY);
 	assert_int_equal(a.limit_ns, UINT64_C(1000) * UINT32_MAX);
 	assert_int_equal(a.budget_ns, a.limit_ns);
 	assert_int_equal(a.counters.paid, 0);
@@ -68,7 +68,7 @@ test_falls(void **state)
 	int n = 0;
 
 	(void)state;
-	adaptive_init(&a, 1000);
+	adaptive_init(&a, 1000, ADAPTIVE_MEMORY);
 	while (a.budget_ns > 0) {
 		last = a.budget_ns;
 		sleep_for(&a, HOUR_NS);
@@ -91,7 +91,7 @@ test_grows(void **state)
 	int n = 0;
 
 	(void)state;
-	adaptive_init(&a, HOUR_US);
+	adaptive_init(&a, HOUR_US, ADAPTIVE_MEMORY);
 	a.budget_ns = 0;
 	sleep_for(&a, 0);
 	assert_true(a.budget_ns > 0 && a.budget_ns < a.limit_ns);
@@ -113,7 +113,7 @@ test_small_limit(void **state)
 	struct adaptive a;
 
 	(void)state;
-	adaptive_init(&a, 1);
+	adaptive_init(&a, 1, ADAPTIVE_MEMORY);
 	a.budget_ns = 0;
 	for (int i = 0; i < 100; i++) {
 		sleep_for(&a, 0);
@@ -129,14 +129,19 @@ test_spin_ends(void **state)
 
 	(void)state;
 	/* The budget is used up already: at most one burst is spun. */
-	adaptive_init(&a, 1000);
+	adaptive_init(&a, 1000, ADAPTIVE_MEMORY);
 	adaptive_begin(&a);
 	a.start_ns -= HOUR_NS;
 	while (adaptive_spin(&a))
 		assert_true(++n < 1000);
-	assert_true(n > 0);
+	assert_int_equal(n, ADAPTIVE_MEMORY - 1);
+	/* A turn that is a system call is looked at by itself. */
+	adaptive_init(&a, 1000, ADAPTIVE_SYSCALL);
+	adaptive_begin(&a);
+	a.start_ns -= HOUR_NS;
+	assert_false(adaptive_spin(&a));
 	/* And with all of it left, more than one. */
-	adaptive_init(&a, HOUR_US);
+	adaptive_init(&a, HOUR_US, ADAPTIVE_MEMORY);
 	adaptive_begin(&a);
 	for (n = 0; n < 1000; n++)
 		assert_true(adaptive_spin(&a));

@@ -766,7 +766,7 @@ sleep_and_wake(uint32_t poll_us, unsigned int batch)
 	int slot;
 
 	alarm(LIMIT_S);
-	adaptive_init(&monitor.wait, poll_us);
+	adaptive_init(&monitor.wait, poll_us, ADAPTIVE_MEMORY);
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
 	while (reaped < REQUESTS) {
 		for (i = 0; i < batch && sent < REQUESTS; i++) {
