@@ -18,6 +18,32 @@
 #include "common/lane_shared.h"
 
 /*
+ * Takes the one descriptor of a packet, if it has one.  Returns whether there
+ * were more, which are closed: the buffer's alignment leaves room for a second
+ * (cmsg(3)).
+ */
+static bool
+lane_take_fd(struct msghdr *msg, int *fd_out)
+{
+	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	size_t i, n;
+	int fd;
+
+	if (cmsg == NULL || cmsg->cmsg_level != SOL_SOCKET ||
+	    cmsg->cmsg_type != SCM_RIGHTS)
+		return false;
+	n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+		if (i == 0)
+			*fd_out = fd;
+		else
+			close(fd);
+	}
+	return n > 1 || (msg->msg_flags & MSG_CTRUNC) != 0;
+}
+
+/*
  * Receives one packet.  Returns its type, -EAGAIN if there is none and `flags`
  * has MSG_DONTWAIT, -ENODATA at the end, -EPROTO, or -errno.
  */
@@ -32,21 +58,17 @@ lane_receive(struct lane *lane, int flags, uint32_t *slot_out, int *fd_out)
 	} control;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
-	struct cmsghdr *cmsg;
+	bool surplus;
 	ssize_t n;
 
 	*fd_out = -1;
 	n = recvmsg(lane->sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	if (n == -1)
 		return -errno;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET &&
-	    cmsg->cmsg_type == SCM_RIGHTS &&
-	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd_out, CMSG_DATA(cmsg), sizeof(int));
+	surplus = lane_take_fd(&msg, fd_out);
 	if (n == 0)
 		return -ENODATA;
-	if (n != sizeof(packet) || packet.magic != LANE_MAGIC ||
+	if (surplus || n != sizeof(packet) || packet.magic != LANE_MAGIC ||
 	    packet.version != MONITOR_PROTO_VERSION ||
 	    (packet.type == LANE_DESCRIPTOR) != (*fd_out != -1)) {
 		if (*fd_out != -1)
@@ -133,6 +155,7 @@ lane_receive_descriptor(struct lane *lane, uint32_t slot, int *fd_out)
 	if (type != LANE_DESCRIPTOR || packet_slot != slot) {
 		if (*fd_out != -1)
 			close(*fd_out);
+		*fd_out = -1;
 		return -EPROTO;
 	}
 	return 0;

@@ -33,7 +33,7 @@
 
 #define SLOTS		4
 #define REQUESTS	100000
-#define SCRIBBLED	200000
+#define SCRIBBLED	1000000
 #define LIMIT_S		120		/* a lost wake-up hangs: SIGALRM */
 
 static struct lane monitor, worker;
@@ -403,7 +403,7 @@ scribble_more(int done, unsigned int good, unsigned int bad)
 	if (done % 256 == 0)
 		sched_yield();	/* there may be one core only */
 	return done < SCRIBBLED ||
-	    ((good == 0 || bad == 0) && done < 100 * SCRIBBLED);
+	    ((good == 0 || bad == 0) && done < 20 * SCRIBBLED);
 }
 
 static void
