@@ -29,7 +29,7 @@
  * of a user's processes have in flight with this limit (unix(7), ETOOMANYREFS),
  * and other workers have the same user.
  */
-#define MAIN_NOFILE		1024
+#define MAIN_NOFILE		65536
 
 /* A callback may start one more request while its own slot is still taken. */
 #define MAIN_SLOTS_MIN		2

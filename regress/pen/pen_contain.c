@@ -401,6 +401,7 @@ body(struct fixture *f)
 	struct fixture_share *share = &f->share[0];
 	struct pen_daemon d;
 
+	pen_shield(f);
 	canary_plant(share);
 	pen_populate(share);
 	for (size_t i = 0; i < COUNT(modes); i++)

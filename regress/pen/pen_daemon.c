@@ -8,6 +8,7 @@
 
 #include "regress/pen/pen_daemon.h"
 
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -51,6 +52,52 @@ in_dir(const struct fixture_share *share, const char *name)
 	snprintf(path, sizeof(path), "%s/dir%s%s", share->dir,
 	    name[0] == '\0' ? "" : "/", name);
 	return path;
+}
+
+/* Makes one mount read-only: in this namespace (mount_setattr(2)). */
+static void
+shield_mount(const char *path)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (mount_setattr(AT_FDCWD, path, 0, &attr, sizeof(attr)) == -1)
+		tap_bail("mount_setattr %s", path);
+}
+
+/* All but the fixture's, one by one: its image file is open for writing. */
+static void
+shield_mounts(const struct fixture *f)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char line[4096], path[4096];
+
+	if (file == NULL)
+		tap_bail("mountinfo");
+	/* proc(5): the fifth field is the mount point. */
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) == 1 &&
+		    strncmp(path, f->base, strlen(f->base)) != 0)
+			shield_mount(path);
+	fclose(file);
+}
+
+void
+pen_shield(const struct fixture *f)
+{
+	static const char *const dirs[] = { "/", "/tmp", "/etc", "/root" };
+	char path[128];
+
+	shield_mounts(f);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/privfsd-pen-shield.%d",
+		    dirs[i], getpid());
+		if (mkdir(path, 0700) == 0) {
+			rmdir(path);
+			tap_bail("%s can be written to", dirs[i]);
+		}
+		if (errno != EROFS && errno != ENOENT)
+			tap_bail("%s", path);
+	}
 }
 
 static int

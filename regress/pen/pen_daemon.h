@@ -38,6 +38,14 @@ struct pen_result {
 };
 
 /*
+ * Makes all of the host but the fixture's own mounts read-only, for this test's
+ * mount namespace alone.  A daemon that does get out of its share, because what
+ * is tested is broken, runs as root: it must not be able to harm the machine
+ * that tests it.  Ends the test if that cannot be had.
+ */
+void	pen_shield(const struct fixture *f);
+
+/*
  * Makes what is in the share, anew if it is there already.  The first time the
  * canary beside it has to be planted, too.
  */

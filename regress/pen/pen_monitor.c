@@ -239,6 +239,7 @@ test_last_words(const struct fixture *f)
 static void
 body(struct fixture *f)
 {
+	pen_shield(f);
 	canary_plant(&f->share[0]);
 	pen_populate(&f->share[0]);
 	for (uint32_t op = 1; op < MONITOR_OP_MAX; op++)
