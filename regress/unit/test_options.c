@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "monitor/options.h"
+#include "launcher/options.h"
 
 #define WORDS_MAX	16
 #define PRIVFSD		"/usr/bin/privfsd"

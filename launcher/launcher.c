@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include "monitor/launcher.h"
+#include "launcher/launcher.h"
 
 #include <sys/wait.h>
 
@@ -21,9 +21,9 @@
 
 #include "common/channel.h"
 #include "common/lane.h"
-#include "monitor/daemon.h"
-#include "monitor/last_words.h"
-#include "monitor/listener.h"
+#include "launcher/daemon.h"
+#include "launcher/last_words.h"
+#include "launcher/listener.h"
 #include "monitor/monitor.h"
 #include "sandbox/spawn.h"
 
@@ -62,13 +62,8 @@ launcher_open_share(const char *dir)
 {
 	int fd;
 
-	/* Readable first: an O_PATH descriptor says nothing about that. */
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd != -1) {
-		close(fd);
-		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (fd == -1) {
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || faccessat(fd, ".", R_OK | X_OK, AT_EACCESS) == -1) {
 		log_error("shared directory %s: %s", dir, strerror(errno));
 		return -errno;
 	}
@@ -98,7 +93,9 @@ launcher_read(struct launcher *l, struct child *child)
 		if (message.type != CHANNEL_LOG ||
 		    message.arg > LOG_LEVEL_TRACE)
 			continue;
-		log_relay(child == &l->worker ? &l->worker_lines : NULL,
+		/* Who asks for more than INFO wants all of it. */
+		log_relay(child == &l->worker &&
+		    message.arg <= LOG_LEVEL_INFO ? &l->worker_lines : NULL,
 		    (enum log_level)message.arg, child->name, message.data,
 		    (size_t)len);
 	}
@@ -201,15 +198,33 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	error = launcher_connect(l);
-	if (error == -EAGAIN || error == -EINTR || error == -ECONNABORTED)
+	if (l->connection == -1 && (error == -EAGAIN || error == -EINTR ||
+	    error == -ECONNABORTED))
 		return;
+	/* Before it is closed: it may be open elsewhere, see epoll(7). */
 	event_del(l->accept);
+	listener_close(&l->listener);
 	if (error != 0) {
 		log_error("accept: %s", strerror(-error));
 		launcher_finish(l);
 		return;
 	}
 	log_info("front-end connected");
+}
+
+/* An event base that the environment has no say in. */
+static struct event_base *
+launcher_new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config != NULL && event_config_set_flag(config,
+	    EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+		base = event_base_new_with_config(config);
+	if (config != NULL)
+		event_config_free(config);
+	return base;
 }
 
 static int
@@ -230,7 +245,7 @@ launcher_make_events(struct launcher *l)
 	struct event *event;
 	size_t i;
 
-	l->base = event_base_new();
+	l->base = launcher_new_base();
 	if (l->base == NULL)
 		return -ENOMEM;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -362,7 +377,7 @@ launcher_wait_ready(struct launcher *l)
 	event_base_dispatch(l->base);
 	l->starting = false;
 	event_free(timer);
-	if (l->ready == READY_BOTH)
+	if (l->ready == READY_BOTH && !l->over)
 		return 0;
 	if (!l->over && !l->stopping)
 		log_error("the children are not ready after %d seconds",
@@ -437,20 +452,18 @@ launcher_serve(struct launcher *l)
 }
 
 /*
- * Waits for the end of a child that ends or was killed.  It is bounded only by
- * the kernel: a system call of the monitor's may hang in a file server.
+ * Waits for the end of a child that ends or was killed; for a bounded time,
+ * because a system call of the monitor's may hang in a file server.
  */
-static void
-launcher_wait(struct child *child)
+static bool
+launcher_wait(struct child *child, int milliseconds)
 {
-	siginfo_t info;
+	struct pollfd end = { .fd = child->pidfd, .events = POLLIN };
 
-	if (child->pidfd == -1)
-		return;
-	while (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOWAIT) ==
-	    -1 && errno == EINTR)
-		continue;
-	spawn_reap(child);
+	if (end.fd != -1)
+		while (poll(&end, 1, milliseconds) == -1 && errno == EINTR)
+			continue;
+	return spawn_reap(child);
 }
 
 /*
@@ -460,11 +473,8 @@ launcher_wait(struct child *child)
 static bool
 launcher_monitor_died(struct launcher *l, bool worker_died)
 {
-	struct pollfd end = { .fd = l->monitor.pidfd, .events = POLLIN };
-
-	if (worker_died && l->worker.status != 0 && end.fd != -1)
-		poll(&end, 1, LAUNCHER_CAUSE_MS);
-	return spawn_reap(&l->monitor);
+	return launcher_wait(&l->monitor, worker_died &&
+	    l->worker.status != 0 ? LAUNCHER_CAUSE_MS : 0);
 }
 
 /* Ends what still runs.  Returns the daemon's exit status. */
@@ -490,14 +500,16 @@ launcher_end(struct launcher *l)
 	if (l->stopping && !monitor_died && served)
 		status = 0;
 
+	/* With its channel gone a worker ends, if nothing else ends it. */
+	if (l->worker.channel != -1)
+		close(l->worker.channel);
 	spawn_kill(&l->worker);
 	spawn_kill(&l->monitor);
-	launcher_wait(&l->worker);
+	launcher_wait(&l->worker, LAUNCHER_STOP_S * 1000);
 	if (l->connection != -1)
 		last_words(l->connection, l->watch, status != 0 || l->stopping);
-	launcher_wait(&l->monitor);
+	launcher_wait(&l->monitor, LAUNCHER_STOP_S * 1000);
 	listener_close(&l->listener);
-	daemon_end(&l->daemon);
 	return status;
 }
 
@@ -506,11 +518,11 @@ launcher_run(struct options *options)
 {
 	struct launcher l = {
 		.options = options,
-		.listener = { .fd = -1 },
+		.listener = { .fd = -1, .dir_fd = -1 },
 		.monitor = { .name = "monitor", .pidfd = -1, .channel = -1 },
 		.worker = { .name = "worker", .pidfd = -1, .channel = -1 },
 		.connection = -1,
-		.worker_lines = { .burst = 100, .interval_ms = 100 }
+		.worker_lines = { .burst = 100, .interval_ms = 1000 }
 	};
 	int error, status;
 

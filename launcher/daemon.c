@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "monitor/daemon.h"
+#include "launcher/daemon.h"
 
 #include <sys/socket.h>
 #include <sys/syslog.h>
@@ -15,11 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "sandbox/spawn.h"
 
 static const struct sockaddr_un daemon_syslog_address = {
 	.sun_family = AF_UNIX, .sun_path = "/dev/log"
@@ -96,6 +99,7 @@ daemon_wait(int status_fd)
 	unsigned char ready = 0;
 	ssize_t n;
 
+	spawn_hold_signals(SIG_UNBLOCK);
 	do {
 		n = read(status_fd, &ready, 1);
 	} while (n == -1 && errno == EINTR);
@@ -143,16 +147,14 @@ daemon_begin(struct daemon *daemon, const struct options *options)
 }
 
 int
-daemon_write_pid(struct daemon *daemon, const struct options *options)
+daemon_write_pid(const struct daemon *daemon, const struct options *options)
 {
 	int error = 0, fd;
 
 	if (options->pid_file == NULL)
 		return 0;
 	fd = open(options->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-	    O_NOFOLLOW, 0644);
-	if (fd != -1)
-		daemon->pid_path = realpath(options->pid_file, NULL);
+	    O_NOFOLLOW | O_NONBLOCK, 0644);
 	if (fd == -1 || dprintf(fd, "%d\n", daemon->pid) < 0) {
 		error = -errno;
 		log_error("--pid-file=%s: %s", options->pid_file,
@@ -195,21 +197,12 @@ daemon_ready(struct daemon *daemon)
 	if (daemon->notify_fd != -1 && send(daemon->notify_fd, ready,
 	    sizeof(ready) - 1, MSG_NOSIGNAL) == -1)
 		log_warn("NOTIFY_SOCKET: %s", strerror(errno));
+	if (daemon->notify_fd != -1)
+		close(daemon->notify_fd);
 	if (daemon->status_fd == -1)
 		return;
 	if (write(daemon->status_fd, &one, 1) != 1)
 		log_warn("the waiting parent is gone");
 	close(daemon->status_fd);
 	daemon->status_fd = -1;
-}
-
-void
-daemon_end(struct daemon *daemon)
-{
-	if (daemon->pid_path != NULL &&
-	    unlinkat(AT_FDCWD, daemon->pid_path, 0) == -1)
-		log_warn("--pid-file=%s: cannot be removed: %s",
-		    daemon->pid_path, strerror(errno));
-	free(daemon->pid_path);
-	daemon->pid_path = NULL;
 }

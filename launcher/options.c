@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "monitor/options.h"
+#include "launcher/options.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -3,19 +3,20 @@
  *
  * The guest-facing socket: made or inherited, accepted from once, removed.
  */
-#ifndef MONITOR_LISTENER_H
-#define MONITOR_LISTENER_H
+#ifndef LAUNCHER_LISTENER_H
+#define LAUNCHER_LISTENER_H
 
 #include <sys/stat.h>
 
 #include <stdbool.h>
 
-#include "monitor/options.h"
+#include "launcher/options.h"
 
 struct listener {
 	int		 fd;
 	bool		 listening;	/* else `fd` is connected already */
-	char		*path;		/* of the socket's file, or NULL */
+	int		 dir_fd;	/* of the socket's file; -1: no file */
+	const char	*name;		/* in that directory, of the options */
 	dev_t		 dev;		/* of that file */
 	ino_t		 ino;
 };
@@ -27,12 +28,12 @@ struct listener {
 int	listener_open(struct listener *listener, const struct options *options);
 
 /*
- * Accepts the front-end and stops listening; its file is removed.  Returns the
- * connection, O_CLOEXEC and the caller's, or -errno: -EAGAIN if there is none.
+ * Accepts the front-end.  Returns the connection, O_CLOEXEC and the caller's, or
+ * -errno: -EAGAIN if there is none.
  */
 int	listener_accept(struct listener *listener);
 
 /* Closes the socket and removes its file, if it is still that file. */
 void	listener_close(struct listener *listener);
 
-#endif /* MONITOR_LISTENER_H */
+#endif /* LAUNCHER_LISTENER_H */

@@ -13,7 +13,7 @@
  */
 #include "config.h"
 
-#include "monitor/last_words.h"
+#include "launcher/last_words.h"
 
 #include <sys/socket.h>
 

@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "monitor/launcher.h"
-#include "monitor/options.h"
+#include "launcher/launcher.h"
+#include "launcher/options.h"
 
 static int
 main_print(const struct options *options)

@@ -3,8 +3,8 @@
  *
  * The command lines of all names that the program has.
  */
-#ifndef MONITOR_OPTIONS_H
-#define MONITOR_OPTIONS_H
+#ifndef LAUNCHER_OPTIONS_H
+#define LAUNCHER_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,4 +52,4 @@ struct options {
  */
 int	options_parse(struct options *options, int argc, char **argv);
 
-#endif /* MONITOR_OPTIONS_H */
+#endif /* LAUNCHER_OPTIONS_H */

@@ -4,10 +4,10 @@
  * The launcher's life: start both children, drop everything, hand over the
  * front-end's connection, report how it ended.
  */
-#ifndef MONITOR_LAUNCHER_H
-#define MONITOR_LAUNCHER_H
+#ifndef LAUNCHER_LAUNCHER_H
+#define LAUNCHER_LAUNCHER_H
 
-#include "monitor/options.h"
+#include "launcher/options.h"
 
 /*
  * Runs the daemon until it ends.  Returns the exit status: 0 if the front-end
@@ -15,4 +15,4 @@
  */
 int	launcher_run(struct options *options);
 
-#endif /* MONITOR_LAUNCHER_H */
+#endif /* LAUNCHER_LAUNCHER_H */

@@ -3,8 +3,8 @@
  *
  * What the front-end is told when the daemon cannot go on.
  */
-#ifndef MONITOR_LAST_WORDS_H
-#define MONITOR_LAST_WORDS_H
+#ifndef LAUNCHER_LAST_WORDS_H
+#define LAUNCHER_LAST_WORDS_H
 
 #include <stdbool.h>
 
@@ -18,4 +18,4 @@
 void	last_words(int connection, const struct lane_shared *watch,
 	    bool unfinished);
 
-#endif /* MONITOR_LAST_WORDS_H */
+#endif /* LAUNCHER_LAST_WORDS_H */

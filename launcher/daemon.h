@@ -4,17 +4,16 @@
  * What a service manager or a shell sees: the background, the pid file, the
  * readiness, the log.
  */
-#ifndef MONITOR_DAEMON_H
-#define MONITOR_DAEMON_H
+#ifndef LAUNCHER_DAEMON_H
+#define LAUNCHER_DAEMON_H
 
-#include "monitor/options.h"
+#include "launcher/options.h"
 
 struct daemon {
 	pid_t	pid;		/* of the launcher */
 	int	status_fd;	/* to the waiting parent, or -1 */
 	int	notify_fd;	/* to the service manager, or -1 */
 	int	syslog_fd;	/* or -1: stderr */
-	char	*pid_path;	/* absolute, or NULL */
 };
 
 /*
@@ -25,7 +24,8 @@ struct daemon {
 int	daemon_begin(struct daemon *daemon, const struct options *options);
 
 /* Writes the pid file, if there is one.  Returns 0 or -errno, logged. */
-int	daemon_write_pid(struct daemon *daemon, const struct options *options);
+int	daemon_write_pid(const struct daemon *daemon,
+	    const struct options *options);
 
 /*
  * Leaves the terminal and the working directory, the log goes to syslog from
@@ -36,7 +36,4 @@ int	daemon_detach(struct daemon *daemon, const struct options *options);
 /* Tells parent and service manager that the daemon serves. */
 void	daemon_ready(struct daemon *daemon);
 
-/* Removes the pid file. */
-void	daemon_end(struct daemon *daemon);
-
-#endif /* MONITOR_DAEMON_H */
+#endif /* LAUNCHER_DAEMON_H */

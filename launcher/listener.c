@@ -1,0 +1,203 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The guest-facing socket.  Runs in the launcher, which reads nothing from it.
+ */
+#include "config.h"
+
+#include "launcher/listener.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+static int
+listener_option(int fd, int name)
+{
+	int value;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1 ?
+	    -errno : value;
+}
+
+static int
+listener_inherit(struct listener *listener, int fd)
+{
+	int value;
+
+	value = listener_option(fd, SO_DOMAIN);
+	if (value == -EBADF) {
+		log_error("--fd=%d: no such descriptor was inherited", fd);
+		return -EBADF;
+	}
+	if (value != AF_UNIX || listener_option(fd, SO_TYPE) != SOCK_STREAM) {
+		log_error("--fd=%d: not a stream socket of the local kind "
+		    "(AF_UNIX)", fd);
+		return -ENOTSOCK;
+	}
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+		return -errno;
+	listener->fd = fd;
+	listener->listening = listener_option(fd, SO_ACCEPTCONN) > 0;
+	return 0;
+}
+
+/* Opens the directory of the socket's file, once and for all. */
+static int
+listener_open_dir(struct listener *listener, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir;
+
+	listener->name = slash == NULL ? path : slash + 1;
+	dir = slash == NULL ? strdup(".") :
+	    strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (dir == NULL)
+		return -ENOMEM;
+	listener->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	return listener->dir_fd == -1 ? -errno : 0;
+}
+
+/*
+ * Gives the socket's file to whom the options say.  Who may write in the
+ * directory may have put anything in its place: only our socket is given away,
+ * by descriptor, and remembered.
+ */
+static int
+listener_give(struct listener *listener, const struct options *options)
+{
+	struct stat st;
+	int error = 0, fd;
+
+	fd = openat(listener->dir_fd, listener->name,
+	    O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		error = -errno;
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		error = -ESTALE;
+	else if (fchownat(fd, "", options->socket_uid, options->socket_gid,
+	    AT_EMPTY_PATH) == -1)
+		error = -errno;
+	if (error == 0) {
+		listener->dev = st.st_dev;
+		listener->ino = st.st_ino;
+	}
+	if (fd != -1)
+		close(fd);
+	return error;
+}
+
+/* Binds to the name in its directory, wherever that is meanwhile. */
+static int
+listener_bind_name(struct listener *listener, const struct sockaddr_un *sun)
+{
+	int cwd, error = 0;
+
+	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cwd == -1 || fchdir(listener->dir_fd) == -1)
+		error = -errno;
+	else if (bind(listener->fd, (const struct sockaddr *)sun,
+	    sizeof(*sun)) == -1)
+		error = -errno;
+	if (cwd != -1 && fchdir(cwd) == -1 && error == 0)
+		error = -errno;
+	if (cwd != -1)
+		close(cwd);
+	return error;
+}
+
+static int
+listener_make(struct listener *listener, const struct options *options)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t old;
+	int error;
+
+	error = listener_open_dir(listener, options->socket_path);
+	if (error != 0)
+		return error;
+	memcpy(sun.sun_path, listener->name, strlen(listener->name));
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener->fd == -1)
+		return -errno;
+	/* unix(7): what connects needs write permission on the file. */
+	old = umask(options->socket_gid != (gid_t)-1 ? 0007 : 0077);
+	error = listener_bind_name(listener, &sun);
+	umask(old);
+	if (error == 0)
+		error = listener_give(listener, options);
+	if (error == 0 && listen(listener->fd, 1) == -1)
+		error = -errno;
+	return error;
+}
+
+int
+listener_open(struct listener *listener, const struct options *options)
+{
+	const char *path = options->socket_path;
+	int error;
+
+	*listener = (struct listener){ .fd = -1, .dir_fd = -1 };
+	if (options->fd != -1)
+		return listener_inherit(listener, (int)options->fd);
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		log_error("socket-path %s: too long, %zu bytes of at most 107",
+		    path, strlen(path));
+		return -ENAMETOOLONG;
+	}
+	listener->listening = true;
+	error = listener_make(listener, options);
+	if (error == -EADDRINUSE)
+		log_error("socket %s: exists already: remove it if no other "
+		    "daemon uses it, or give another path", path);
+	else if (error != 0)
+		log_error("socket %s: %s", path, strerror(-error));
+	if (error != 0)
+		listener_close(listener);
+	return error;
+}
+
+int
+listener_accept(struct listener *listener)
+{
+	int fd;
+
+	if (!listener->listening) {
+		fd = listener->fd;
+		listener->fd = -1;
+		return fd;
+	}
+	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	return fd == -1 ? -errno : fd;
+}
+
+void
+listener_close(struct listener *listener)
+{
+	struct stat st;
+
+	if (listener->fd != -1)
+		close(listener->fd);
+	listener->fd = -1;
+	if (listener->dir_fd == -1)
+		return;
+	/* QEMU removes the file itself: by now the name may be another's. */
+	if (listener->ino != 0 && fstatat(listener->dir_fd, listener->name, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == listener->dev &&
+	    st.st_ino == listener->ino &&
+	    unlinkat(listener->dir_fd, listener->name, 0) == -1 &&
+	    errno != ENOENT)
+		log_warn("socket %s: cannot be removed: %s", listener->name,
+		    strerror(errno));
+	close(listener->dir_fd);
+	listener->dir_fd = -1;
+}
