@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * The launcher.  Once both children are up it has no capability and some
+ * The launcher.  Once both children are up it has no capability (CAP_KILL where
+ * no pid namespace ends the worker) and some
  * twenty system calls.  It reads log lines from its children, of which the
  * worker may be hostile, and never anything from the front-end.
  */
@@ -114,8 +115,10 @@ launcher_report(const struct child *child)
 		    "a system call that its sandbox forbids" :
 		    strsignal(WTERMSIG(status)));
 	else
-		log_error("the %s ended with status %d", child->name,
-		    WEXITSTATUS(status));
+		/* Status 1 has been explained by the child itself. */
+		log_msg(WEXITSTATUS(status) == 1 ? LOG_LEVEL_INFO :
+		    LOG_LEVEL_ERROR, "the %s ended with status %d",
+		    child->name, WEXITSTATUS(status));
 }
 
 static void
@@ -290,11 +293,16 @@ launcher_choose_ids(struct options *options)
 {
 	struct sandbox_config *sandbox = &options->sandbox;
 	bool own_id_only;
+	uid_t uid = sandbox->worker_uid;
 	int error;
 
-	if (!sandbox->user_namespace)
-		return privdrop_find_user(&sandbox->worker_uid,
+	if (!sandbox->user_namespace) {
+		error = privdrop_find_user(&sandbox->worker_uid,
 		    &sandbox->worker_gid);
+		if (uid != (uid_t)-1)
+			sandbox->worker_uid = uid;
+		return error;
+	}
 	error = namespace_enter_user(options->uid_map, options->gid_map,
 	    &own_id_only);
 	if (error != 0 || own_id_only)
@@ -337,8 +345,10 @@ launcher_start_children(struct launcher *l, int share_fd)
 		return error;
 	}
 	l->watch = lane_watch(config.memory_fd);
-	if (l->watch == NULL)
+	if (l->watch == NULL) {
 		error = -errno;
+		log_error("lane: %s", strerror(errno));
+	}
 	if (error == 0)
 		error = spawn_monitor(&l->monitor, l->options->sandbox.mode,
 		    monitor_main, &config);
@@ -347,6 +357,8 @@ launcher_start_children(struct launcher *l, int share_fd)
 		    l->options->sandbox.mode);
 	if (error == 0)
 		error = launcher_send_config(l, config.memory_fd, sock);
+	if (error != 0)
+		log_error("the children cannot be set up");
 	close(config.memory_fd);
 	close(config.sock);
 	close(sock);
@@ -420,8 +432,11 @@ launcher_start(struct launcher *l)
 	if (error == 0)
 		error = launcher_start_children(l, share_fd);
 	close(share_fd);
-	if (error == 0)
+	if (error == 0) {
 		error = launcher_make_events(l);
+		if (error != 0)
+			log_error("event loop: %s", strerror(-error));
+	}
 	spawn_hold_signals(SIG_UNBLOCK);
 	if (error == 0)
 		error = launcher_wait_ready(l);

@@ -6,7 +6,9 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "launcher/launcher.h"
 #include "launcher/options.h"
@@ -27,12 +29,26 @@ main_print(const struct options *options)
 	return error == 0 ? 0 : 1;
 }
 
+/* Else what is opened next is taken for stdin, stdout or stderr. */
+static void
+main_fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
 	int status;
 
+	main_fill_standard_fds();
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;

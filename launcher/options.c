@@ -22,6 +22,7 @@
 
 #define POLL_US_DEFAULT	50
 #define POLL_US_MAX	1000000
+#define FD_MIN		3	/* 0 to 2 are not for sockets */
 #define NOFILE_DEFAULT	1000000	/* or what the system permits */
 
 /* The names the program answers to. */
@@ -97,11 +98,11 @@ static const struct options_row options_table[] = {
 	ROW("gid", 'g', NAME_HELPER, KIND_GROUP, FIELD(socket_gid),
 	    "GROUP", "the socket's group"),
 	ROW("fd", 0, NAME_PRIVFSD, KIND_NUMBER, FIELD(fd),
-	    "N", "use the inherited socket N", .max = INT_MAX),
+	    "N", "use the inherited socket N", .min = FD_MIN, .max = INT_MAX),
 	ROW("fd", 'f', NAME_HELPER, KIND_NUMBER, FIELD(fd),
-	    "N", "use the inherited socket N", .max = INT_MAX),
+	    "N", "use the inherited socket N", .min = FD_MIN, .max = INT_MAX),
 	ROW("inherited-fd", 'i', NAME_HELPER, KIND_NUMBER, FIELD(fd),
-	    "N", "the same", .max = INT_MAX),
+	    "N", "the same", .min = FD_MIN, .max = INT_MAX),
 	ROW("readonly", 0, NAME_ALL, KIND_FLAG, FIELD(sandbox.readonly),
 	    NULL, "let nothing be changed"),
 	ROW("sandbox", 0, NAME_ALL, KIND_WORD, FIELD(sandbox.mode),
@@ -116,6 +117,8 @@ static const struct options_row options_table[] = {
 	    "MAP", "user ids, without root: :namespace:host:count:"),
 	ROW("gid-map", 0, NAME_ALL, KIND_MAP, FIELD(gid_map),
 	    "MAP", "group ids, the same"),
+	ROW("worker-user", 0, NAME_ALL, KIND_USER, FIELD(sandbox.worker_uid),
+	    "USER", "who the worker runs as; best one for each daemon"),
 	ROW("rlimit-nofile", 0, NAME_ALL, KIND_NUMBER, FIELD(rlimit_nofile),
 	    "N", "descriptors at most", .min = 128, .max = INT_MAX),
 	ROW("poll-us", 0, NAME_ALL, KIND_NUMBER, FIELD(poll_us),
@@ -195,7 +198,7 @@ options_id(const struct options_row *row, const char *value, uint32_t *out)
 	    getpwnam(value) : NULL;
 	const struct group *gr = row->kind == KIND_GROUP ?
 	    getgrnam(value) : NULL;
-	long number;
+	long number = 0;
 	int status;
 
 	if (pw != NULL || gr != NULL)
@@ -203,9 +206,10 @@ options_id(const struct options_row *row, const char *value, uint32_t *out)
 	if (pw != NULL || gr != NULL)
 		return 0;
 	if (value[0] < '0' || value[0] > '9')
-		return options_wrong("--%s: no such %s: \"%s\"", row->name,
+		return options_wrong("--%s: no such %s: \"%s\": give a name "
+		    "that the system knows, or a number", row->name,
 		    row->kind == KIND_USER ? "user" : "group", value);
-	status = options_number(row, value, 0, UINT32_MAX - 1L, &number);
+	status = options_number(row, value, 0, (long)UINT32_MAX - 1, &number);
 	*out = (uint32_t)number;
 	return status;
 }
@@ -364,13 +368,18 @@ options_check_together(const struct options *options)
 	if (helper && options->socket_path != NULL && (!uid || !gid))
 		return options_wrong("--socket needs --uid and --gid: the "
 		    "socket's owner and group");
-	if (options->socket_path == NULL && (uid || gid))
-		return options_wrong("--%s needs --%s: whose is the socket",
-		    helper ? uid ? "uid" : "gid" : "socket-group", socket);
+	/* QEMU's program ignores them. */
+	if (!helper && options->socket_path == NULL && gid)
+		return options_wrong("--socket-group needs --socket-path: an "
+		    "inherited socket has its owner");
 	if ((options->uid_map != NULL || options->gid_map != NULL) &&
 	    !options->sandbox.user_namespace)
 		return options_wrong("--%s: only for a start without root",
 		    options->uid_map != NULL ? "uid-map" : "gid-map");
+	if (options->sandbox.worker_uid != (uid_t)-1 &&
+	    options->sandbox.user_namespace)
+		return options_wrong("--worker-user: only for a start as root; "
+		    "--uid-map decides without");
 	return 0;
 }
 
@@ -434,7 +443,8 @@ options_read(struct options *options, int argc, char **argv)
 			return status;
 	}
 	if (optind < argc)
-		return options_wrong("\"%s\" belongs to no option",
+		return options_wrong("\"%s\" belongs to no option; --help "
+		    "lists them all",
 		    argv[optind]);
 	return 0;
 }

@@ -53,7 +53,9 @@ lane_send(struct lane *lane, enum lane_packet_type type, uint32_t slot, int fd)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
 	}
-	if (sendmsg(lane->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+	/* A worker that is gone is the launcher's business. */
+	if (sendmsg(lane->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 &&
+	    errno != EPIPE && errno != ECONNRESET)
 		return -errno;
 	return 0;
 }

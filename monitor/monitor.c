@@ -144,11 +144,8 @@ monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
 		}
 		op->reply_data = lane_reply_payload(lane, slot);
 		wrong = dispatch_request(m, op);
-		if (wrong != NULL) {
-			log_error("request %s (%u)", dispatch_name(
-			    op->request.op), op->request.op);
+		if (wrong != NULL)
 			return wrong;
-		}
 		if (monitor_answer(lane, slot, op) != 0)
 			return "the worker takes no descriptors";
 	}
@@ -188,7 +185,8 @@ monitor_main(void *arg, int channel)
 		return 1;
 	}
 	wrong = monitor_serve(&m, &lane, &op);
-	log_error("the worker broke a rule that no correct worker breaks "
-	    "(%s): ending", wrong);
+	log_error("in or after a request %s, the worker broke a rule that no "
+	    "correct worker breaks (%s): ending", dispatch_name(op.request.op),
+	    wrong);
 	return CHANNEL_EXIT_VIOLATION;
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor/attr.h"
@@ -32,12 +33,14 @@ struct creation {
 	struct monitor_owner	owner;
 	bool			group_inherited; /* the parent is set-group-ID */
 	gid_t			parent_gid;
+	struct timespec		parent_ctime;	/* before the request */
 };
 
 /* Resolves the parent and asks what a new entry inherits from it. */
 static int
 creation_begin(struct op *op, struct creation *c)
 {
+	struct timespec now;
 	struct stat st;
 	int error;
 
@@ -51,6 +54,11 @@ creation_begin(struct op *op, struct creation *c)
 	}
 	c->group_inherited = (st.st_mode & S_ISGID) != 0;
 	c->parent_gid = st.st_gid;
+	c->parent_ctime = st.st_ctim;
+	/* A clock that was set back, or a file server's: no measure at all. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (st.st_ctim.tv_sec > now.tv_sec)
+		c->parent_ctime = (struct timespec){ 0 };
 	return 0;
 }
 
@@ -115,20 +123,42 @@ creation_undo(const struct creation *c, const struct stat *made)
 }
 
 /*
+ * Whether it was made since the request began.  The parent's ctime of then is
+ * the measure: it is of the same clock, nobody can set it, and whoever moves
+ * something in the parent moves it on.
+ */
+static bool
+creation_is_new(const struct creation *c, int fd)
+{
+	struct statx sx;
+	const struct statx_timestamp *made;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME | STATX_MTIME, &sx) == -1)
+		return false;
+	made = (sx.stx_mask & STATX_BTIME) != 0 ? &sx.stx_btime :
+	    &sx.stx_mtime;
+	return made->tv_sec > c->parent_ctime.tv_sec ||
+	    (made->tv_sec == c->parent_ctime.tv_sec &&
+	    (long)made->tv_nsec >= c->parent_ctime.tv_nsec);
+}
+
+/*
  * mknodat(2) and its kin return no descriptor.  What has the name now is ours
  * only if it looks as just made; else it was put there in between, by somebody
  * who would like to be given it.
  */
 static bool
-creation_is_ours(const struct monitor *m, const struct creation *c,
+creation_is_ours(const struct monitor *m, const struct creation *c, int fd,
     const struct stat *st)
 {
 	return (st->st_mode & S_IFMT) == c->type && st->st_uid == m->uid &&
 	    st->st_nlink <= (c->type == S_IFDIR ? 2 : 1) &&
 	    (c->type != S_IFREG || st->st_size == 0) &&
 	    (st->st_gid == m->gid || st->st_gid == c->parent_gid) &&
+	    (c->type == S_IFLNK || (st->st_mode & 0777 & ~c->mode) == 0) &&
 	    (st->st_mode & (S_ISUID | S_ISGID)) ==
-	    (c->type == S_IFDIR && c->group_inherited ? S_ISGID : 0U);
+	    (c->type == S_IFDIR && c->group_inherited ? S_ISGID : 0U) &&
+	    creation_is_new(c, fd);
 }
 
 /* Finishes what mknodat(2), mkdirat(2) or symlinkat(2) have made. */
@@ -145,7 +175,7 @@ creation_finish(const struct monitor *m, const struct creation *c)
 		return fd;
 	if (fstat(fd, &st) == -1)
 		error = -errno;
-	else if (!creation_is_ours(m, c, &st))
+	else if (!creation_is_ours(m, c, fd, &st))
 		error = -ESTALE;
 	else {
 		error = creation_give(m, c, fd, &st);
@@ -153,6 +183,16 @@ creation_finish(const struct monitor *m, const struct creation *c)
 			creation_undo(c, &st);
 	}
 	close(fd);
+	return error;
+}
+
+/* Ends what began with a resolved parent; `result` is the system call's. */
+static int
+creation_end(const struct monitor *m, struct creation *c, int result)
+{
+	int error = result == -1 ? -errno : creation_finish(m, c);
+
+	resolve_release(&c->at);
 	return error;
 }
 
@@ -169,13 +209,8 @@ op_mknod(struct monitor *m, struct op *op)
 		return error;
 	if (c.type == 0)
 		c.type = S_IFREG;	/* as mknod(2) takes it */
-	if (mknodat(c.at.fd, c.at.name, c.type | (c.mode & 0777),
-	    args->rdev) == -1)
-		error = -errno;
-	else
-		error = creation_finish(m, &c);
-	resolve_release(&c.at);
-	return error;
+	return creation_end(m, &c, mknodat(c.at.fd, c.at.name,
+	    c.type | (c.mode & 0777), args->rdev));
 }
 
 int
@@ -189,12 +224,7 @@ op_mkdir(struct monitor *m, struct op *op)
 	error = creation_begin(op, &c);
 	if (error != 0)
 		return error;
-	if (mkdirat(c.at.fd, c.at.name, c.mode & 0777) == -1)
-		error = -errno;
-	else
-		error = creation_finish(m, &c);
-	resolve_release(&c.at);
-	return error;
+	return creation_end(m, &c, mkdirat(c.at.fd, c.at.name, c.mode & 0777));
 }
 
 int
@@ -207,12 +237,7 @@ op_symlink(struct monitor *m, struct op *op)
 	error = creation_begin(op, &c);
 	if (error != 0)
 		return error;
-	if (symlinkat(op->data, c.at.fd, c.at.name) == -1)
-		error = -errno;
-	else
-		error = creation_finish(m, &c);
-	resolve_release(&c.at);
-	return error;
+	return creation_end(m, &c, symlinkat(op->data, c.at.fd, c.at.name));
 }
 
 /* Creates, finishes and opens the file.  Returns its descriptor or -errno. */
@@ -255,7 +280,7 @@ op_create(struct monitor *m, struct op *op)
 		fd = create_file(m, &c, flags & ~O_EXCL);
 		if (fd != -EEXIST || (flags & O_EXCL) != 0)
 			break;
-		fd = open_target(m, &op->place[0], flags);
+		fd = open_target(m, &op->place[0], flags, false);
 		if (fd != -ENOENT)
 			break;
 	}

@@ -20,7 +20,7 @@
 
 /* Returns 0 if what `fd` is a path to may be opened, or -errno. */
 static int
-open_permitted(const struct monitor *m, int fd)
+open_permitted(int fd, bool directories)
 {
 	struct stat st;
 
@@ -29,12 +29,13 @@ open_permitted(const struct monitor *m, int fd)
 	if (S_ISREG(st.st_mode))
 		return 0;
 	if (S_ISDIR(st.st_mode))
-		return (m->naming & MONITOR_BY_PATH) != 0 ? 0 : -EISDIR;
+		return directories ? 0 : -EISDIR;
 	return S_ISLNK(st.st_mode) ? -ELOOP : -ENXIO;
 }
 
 int
-open_target(const struct monitor *m, struct place *place, int flags)
+open_target(const struct monitor *m, struct place *place, int flags,
+    bool directories)
 {
 	char name[MONITOR_FD_NAME_MAX];
 	int error, fd, file;
@@ -42,7 +43,7 @@ open_target(const struct monitor *m, struct place *place, int flags)
 	fd = resolve_target(place);
 	if (fd < 0)
 		return fd;
-	error = open_permitted(m, fd);
+	error = open_permitted(fd, directories);
 	if (error == 0) {
 		file = openat(m->proc_fd, monitor_fd_name(fd, name),
 		    flags | O_NOCTTY | O_CLOEXEC);
@@ -60,7 +61,8 @@ op_open(struct monitor *m, struct op *op)
 	if (m->readonly && ((flags & O_ACCMODE) != O_RDONLY ||
 	    (flags & O_TRUNC) != 0))
 		return -EROFS;
-	fd = open_target(m, &op->place[0], flags);
+	fd = open_target(m, &op->place[0], flags,
+	    (m->naming & MONITOR_BY_PATH) != 0);
 	if (fd < 0)
 		return fd;
 	op->reply_fd = fd;

@@ -10,10 +10,11 @@
 #include "monitor/resolve.h"
 
 /*
- * Opens the regular file (or directory) that `place` names with `flags` of
- * open(2).  Returns the descriptor, which the caller owns, or -errno: -ELOOP for
- * a symbolic link, -ENXIO for a device, FIFO or socket, none of which is opened.
+ * Opens the regular file (or, if `directories`, the directory) that `place`
+ * names with `flags` of open(2).  Returns the descriptor, which the caller owns, or -errno: -ELOOP for
+ * a symbolic link, -EISDIR, -ENXIO for a device, FIFO or socket, none of which is opened.
  */
-int	open_target(const struct monitor *m, struct place *place, int flags);
+int	open_target(const struct monitor *m, struct place *place, int flags,
+	    bool directories);
 
 #endif /* MONITOR_OPEN_H */

@@ -83,8 +83,7 @@ resolve_release(struct resolved *resolved)
 int
 resolve_entry(int dir_fd, const char *name)
 {
-	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
-	    RESOLVE_ENTRY, 0);
+	return resolve_open(dir_fd, name, RESOLVE_BENEATH, RESOLVE_ENTRY, 0);
 }
 
 int
@@ -100,7 +99,7 @@ resolve_target(struct place *place)
 		return resolve_entry(place->fd, place->name);
 	place->full[place->path_len] = place->has_name ? '/' : '\0';
 	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
-	    RESOLVE_ENTRY, 0);
+	    place->has_name ? RESOLVE_ENTRY : O_PATH | O_DIRECTORY, 0);
 }
 
 int

@@ -221,6 +221,7 @@ caps_check_start(const struct sandbox_config *config, char *buf, size_t size)
 	uint64_t permitted, missing;
 	int error;
 
+	caps_names(0, buf, size);
 	error = caps_get_permitted(&permitted);
 	if (error != 0)
 		return error;

@@ -191,7 +191,11 @@ namespace_pivot_share(bool readonly, int *proc_fd_out)
 {
 	int tree = -1, proc_fd = -1, error;
 
-	error = namespace_unshare(MS_SLAVE);
+	/*
+	 * What the host mounts later below the share appears in it; but not
+	 * where all must be read-only, which a new mount is not.
+	 */
+	error = namespace_unshare(readonly ? MS_PRIVATE : MS_SLAVE);
 	if (error != 0)
 		goto out;
 	error = namespace_open_proc(true, &proc_fd);

@@ -306,6 +306,10 @@ sandbox_warn(const struct sandbox_config *config)
 	if (config->mode == SANDBOX_NONE)
 		log_warn("--sandbox=none: neither namespaces nor chroot "
 		    "confine the daemon");
+	if (config->mode != SANDBOX_NAMESPACE && config->readonly)
+		log_warn("--sandbox=%s: --readonly holds for requests, not for "
+		    "what the front-end does with the descriptors it gets",
+		    sandbox_mode_name(config->mode));
 	if (config->seccomp == SECCOMP_ACTION_NONE)
 		log_warn("--seccomp=none: system calls are not filtered");
 }

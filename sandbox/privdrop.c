@@ -199,6 +199,20 @@ privdrop_close_fds(const int *keep, size_t n)
 }
 
 int
+privdrop_memory(uint64_t bytes)
+{
+#ifndef PRIVFSD_SANITIZE	/* whose shadow memory counts as data */
+	const struct rlimit limit = { (rlim_t)bytes, (rlim_t)bytes };
+
+	if (setrlimit(RLIMIT_DATA, &limit) == -1)
+		return privdrop_fail("cannot set the limit on memory");
+#else
+	(void)bytes;
+#endif
+	return 0;
+}
+
+int
 privdrop_nofile(uint64_t n, uint64_t *got_out)
 {
 	struct rlimit limit = { n, n }, old;

@@ -183,7 +183,8 @@ uint64_t
 
 /*
  * Monitor.  Raises or lowers CAP_FSETID in the thread's effective set: while it
- * is down, the kernel clears S_ISGID as it does for an ordinary user.  Returns
+ * is down, the kernel clears S_ISGID as it does for an ordinary user.  Changes
+ * within the permitted set keep PR_SET_PDEATHSIG and the dumpable flag.  Returns
  * 0 or -errno (-EPERM if --modcaps took it away); logs nothing.
  */
 int	caps_raise_fsetid(void);
@@ -215,6 +216,9 @@ int	privdrop_die_with_parent(int parent_channel);
  * and 2 comes /dev/null.  Needs the host's root.
  */
 int	privdrop_close_fds(const int *keep, size_t n);
+
+/* Limits what the process may allocate: getrlimit(2), RLIMIT_DATA. */
+int	privdrop_memory(uint64_t bytes);
 
 /*
  * Sets the soft and hard RLIMIT_NOFILE to `n`, or to the hard limit as it is

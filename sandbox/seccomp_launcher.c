@@ -51,13 +51,6 @@ static const struct seccomp_row rows[] = {
 	{ .name = "sendmsg", .args = { SECCOMP_FLAGS(2,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) },
 	    .reason = "the connection, and the word to stop, to the worker" },
-#ifdef SYS_poll
-	{ .name = "poll",
-	    .reason = "wait for the monitor's end, for a bounded time" },
-#else
-	{ .name = "ppoll",
-	    .reason = "wait for the monitor's end, for a bounded time" },
-#endif
 	{ .name = "waitid", .args = { SECCOMP_IS(0, P_PIDFD),
 	    SECCOMP_FLAGS(3, WEXITED | WNOHANG | WNOWAIT) },
 	    .reason = "how a child ended" },

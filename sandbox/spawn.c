@@ -112,7 +112,7 @@ spawn_monitor(struct child *child, enum sandbox_mode mode, spawn_run *run,
 		return spawn_failed(child, "unshare");
 	pid = spawn_clone(0, &child->pidfd);
 	if (pid == -1)
-		return spawn_failed(child, "clone3");
+		return spawn_failed(child, "clone");
 	if (pid == 0)
 		_exit(run(arg, channel));
 	close(channel);
@@ -207,7 +207,7 @@ spawn_worker(struct child *child, const char *path, enum sandbox_mode mode)
 		return error;
 	pid = spawn_clone(0, &child->pidfd);
 	if (pid == -1)
-		return spawn_failed(child, "clone3");
+		return spawn_failed(child, "clone");
 	if (pid == 0) {
 		if (nested)
 			_exit(spawn_nested(path, channel));

@@ -31,6 +31,8 @@
  */
 #define MAIN_NOFILE		65536
 
+#define MAIN_MEMORY		(64 << 20)	/* bytes; it uses less than 1 % */
+
 /* A callback may start one more request while its own slot is still taken. */
 #define MAIN_SLOTS_MIN		2
 
@@ -163,6 +165,8 @@ main_lock_down(struct worker *worker)
 		error = privdrop_die_with_parent(worker->channel);
 	if (error == 0)
 		error = privdrop_nofile(MAIN_NOFILE, &nofile);
+	if (error == 0)
+		error = privdrop_memory(MAIN_MEMORY);
 	if (error == 0)
 		error = seccomp_enter(SANDBOX_WORKER, &sandbox);
 	return error;

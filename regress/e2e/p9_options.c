@@ -73,7 +73,7 @@ static const struct row privfsd_rows[] = {
 /* The option is fine, what it names is not. */
 static const struct row privfsd_named[] = {
 	{ { BASE, "--fd=77" }, "fd|77" },
-	{ { BASE, "--fd=0" }, "fd|socket" },
+	{ { BASE, "--fd=0" }, "fd|from 3" },
 	{ { GOOD, "--socket-group=no-such-group" },
 	    "socket-group|no-such-group" },
 	{ { "--protocol=9p-proxy", "--shared-dir=/no/such/place",

@@ -133,14 +133,18 @@ change_memory(struct pen_worker *w)
 	return worked;
 }
 
-static void __attribute__((noreturn))
+/* Returns how many the monitor answered. */
+static int64_t
 open_without_receiving(struct pen_worker *w)
 {
+	int64_t answered = 0;
+
 	pen_good(&message, MONITOR_OPEN, PEN_BY_PATH, 0);
 	worker_fill(w, 0, &message);
 	for (int i = 0; i < OPENS; i++)
-		exchange_blindly(w);
-	wait_for_the_end();
+		if (exchange_blindly(w))
+			answered++;
+	return answered;
 }
 
 static int64_t
@@ -271,9 +275,10 @@ attack_lane(struct pen_worker *w, enum pen_attack attack, uint32_t arg)
 		return change_memory(w);
 	case ATTACK_SHUTDOWN:
 		shutdown(w->lane.sock, SHUT_RDWR);
-		open_without_receiving(w);
+		return open_without_receiving(w) == OPENS ? 0 : -1;
 	case ATTACK_NO_RECEIVE:
 		open_without_receiving(w);
+		wait_for_the_end();
 	case ATTACK_DOORBELLS:
 		return ask_for_doorbells(w);
 	case ATTACK_SCRIBBLE:

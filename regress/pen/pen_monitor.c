@@ -93,8 +93,6 @@ test_ring(const struct fixture *f)
 		    "more submissions than slots" },
 		{ "never receives descriptors", ATTACK_NO_RECEIVE, 0,
 		    "the worker takes no descriptors" },
-		{ "lane's socket shut", ATTACK_SHUTDOWN, 0,
-		    "the worker takes no descriptors" },
 	};
 	struct pen_daemon d;
 
@@ -118,6 +116,8 @@ test_strange(const struct fixture *f)
 	} cases[] = {
 		{ "one slot in all places", ATTACK_SAME_SLOT, 0, 4 },
 		{ "doorbells never taken", ATTACK_DOORBELLS, 0, 20000 },
+		{ "the lane's socket shut, files opened", ATTACK_SHUTDOWN, 0,
+		    0 },
 		{ "data for the monitor", ATTACK_LANE_SEND, 0, EPIPE },
 		{ "a descriptor for it", ATTACK_LANE_SEND, 1, EPIPE },
 		{ "250 of them", ATTACK_LANE_SEND, 250, EPIPE },

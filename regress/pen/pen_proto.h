@@ -55,7 +55,8 @@ enum pen_attack {
 	ATTACK_LANE_SEND,	/* errno of sending to the monitor, with
 				   so many descriptors */
 	ATTACK_MEMORY,		/* how many changes of size or seals worked */
-	ATTACK_SHUTDOWN,	/* shuts the lane's socket, opens a file */
+	ATTACK_SHUTDOWN,	/* shuts the lane's socket, opens files; 0 if
+				   all were answered */
 	ATTACK_NO_RECEIVE,	/* opens files and never receives them */
 	ATTACK_DOORBELLS,	/* asks for doorbells, never receives: how many
 				   requests worked */

@@ -130,9 +130,9 @@ test_helper(void **state)
 	assert_int_equal(options.protocol, OPTIONS_9P_PROXY);
 	assert_true(options.daemonize);
 	assert_true(options.syslog);
-	GOOD("virtfs-proxy-helper", "--path=/srv", "--fd", "0", "--nodaemon");
+	GOOD("virtfs-proxy-helper", "--path=/srv", "--fd", "3", "--nodaemon");
 	assert_string_equal(options.shared_dir, "/srv");
-	assert_int_equal(options.fd, 0);
+	assert_int_equal(options.fd, 3);
 	assert_false(options.daemonize);
 	assert_false(options.syslog);
 	GOOD(HELPER, "-np/srv", "-i7");
@@ -276,8 +276,9 @@ static const struct bad_case bad_values[] = {
 	{ "--worker-path=", "--worker-path" },
 	{ "--fd=", "--fd" },
 	{ "--fd=-1", "--fd" },
+	{ "--fd=2", "from 3 to" },
 	{ "--fd=2147483648", "--fd" },
-	{ "--fd=five", "from 0 to 2147483647" },
+	{ "--fd=five", "from 3 to 2147483647" },
 	{ "--readonly=yes", "--readonly=yes" },
 	{ "--syslog=1", "--syslog=1" },
 	{ "--no-such-option", "--no-such-option" },
@@ -374,8 +375,14 @@ test_combinations(void **state)
 	BAD("--uid", "--gid", HELPER, "-p", "/srv", "-s", "s");
 	BAD("--uid", "--gid", HELPER, "-p", "/srv", "-s", "s", "-u", "1");
 	BAD("--uid", "--gid", HELPER, "-p", "/srv", "-s", "s", "-g", "1");
-	BAD("--uid", "--socket", HELPER, HELPER_BASE, "-u", "1");
-	BAD("--gid", "--socket", HELPER, HELPER_BASE, "-g", "1");
+	/* As QEMU's program, which ignores them there. */
+	GOOD(HELPER, HELPER_BASE, "-u", "1", "-g", "1");
+	if (geteuid() == 0) {
+		GOOD(PRIVFSD, BASE, "--worker-user=1234");
+		assert_int_equal(options.sandbox.worker_uid, 1234);
+	} else
+		BAD("--worker-user", "root", PRIVFSD, BASE,
+		    "--worker-user=1234");
 	if (geteuid() == 0)
 		BAD("--uid-map", "without root", PRIVFSD, BASE,
 		    "--uid-map=:0:1000:1:");
