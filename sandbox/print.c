@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "sandbox/seccomp_list.h"
@@ -96,12 +97,21 @@ print_caps(enum sandbox_process process, const struct sandbox_config *config,
 		set->effective = set->permitted = caps_launcher(config);
 }
 
-/* Returns whether the process changes to another uid and gid. */
-static bool
-print_has_own_id(enum sandbox_process process,
-    const struct sandbox_config *config)
+/*
+ * Returns the process's uid and gid: within the user namespace, if there is one,
+ * whose first id is who started the daemon.
+ */
+static void
+print_ids(enum sandbox_process process, const struct sandbox_config *config,
+    uid_t *uid_out, gid_t *gid_out)
 {
-	return process == SANDBOX_WORKER && config->worker_uid != (uid_t)-1;
+	bool own = process == SANDBOX_WORKER &&
+	    config->worker_uid != (uid_t)-1;
+
+	*uid_out = own ? config->worker_uid :
+	    config->user_namespace ? 0 : geteuid();
+	*gid_out = own ? config->worker_gid :
+	    config->user_namespace ? 0 : getegid();
 }
 
 /* Text. */
@@ -161,14 +171,14 @@ print_text(FILE *out, enum sandbox_process process,
 	const struct print_process *p = &print_processes[process];
 	char names[PRINT_NAMES_MAX];
 	struct caps_set caps;
+	uid_t uid;
+	gid_t gid;
 
 	print_caps(process, config, &caps);
 	fprintf(out, "%s\n", p->name);
-	if (print_has_own_id(process, config))
-		fprintf(out, "  %-14suid %u, gid %u, no other groups\n",
-		    "user", config->worker_uid, config->worker_gid);
-	else
-		fprintf(out, "  %-14sas started\n", "user");
+	print_ids(process, config, &uid, &gid);
+	fprintf(out, "  %-14suid %u, gid %u%s\n", "user", uid, gid,
+	    process == SANDBOX_WORKER ? ", no other groups" : "");
 	fprintf(out, "  %-14s%s\n", "effective",
 	    caps_names(caps.effective, names, sizeof(names)));
 	fprintf(out, "  %-14s%s\n", "permitted",
@@ -256,15 +266,14 @@ print_json(FILE *out, enum sandbox_process process,
 {
 	const struct print_process *p = &print_processes[process];
 	struct caps_set caps;
+	uid_t uid;
+	gid_t gid;
 
 	print_caps(process, config, &caps);
 	fprintf(out, "%s  { \"name\": \"%s\",\n",
 	    process == SANDBOX_LAUNCHER ? "" : ",\n", p->name);
-	if (print_has_own_id(process, config))
-		fprintf(out, "   \"uid\": %u, \"gid\": %u,\n",
-		    config->worker_uid, config->worker_gid);
-	else
-		fprintf(out, "   \"uid\": null, \"gid\": null,\n");
+	print_ids(process, config, &uid, &gid);
+	fprintf(out, "   \"uid\": %u, \"gid\": %u,\n", uid, gid);
 	fprintf(out, "   \"capabilities\": {\n");
 	print_json_caps(out, "effective", caps.effective);
 	fprintf(out, ",\n");
