@@ -71,9 +71,9 @@ int	channel_send(int channel, enum channel_type type, uint32_t arg,
 /*
  * Receives one message and up to `nfds` descriptors; more of them are closed
  * and make it -EPROTO.  Blocks unless the channel is non-blocking.  Returns the
- * length of its data, with the number of descriptors, which are the caller's and
- * O_CLOEXEC, in `*nfds_out`; -ENODATA if the other side is gone, -EPROTO if the
- * message is too short or too long, or -errno.  `fds` and `nfds_out` may be
+ * length of its data, with the number of descriptors, which are the caller's
+ * and O_CLOEXEC, in `*nfds_out`; -ENODATA if the other side is gone, -EPROTO if
+ * the message is too short or too long, or -errno.  `fds` and `nfds_out` may be
  * NULL if `nfds` is 0.
  */
 int	channel_receive(int channel, struct channel_message *message, int *fds,

@@ -87,8 +87,8 @@ int	lane_send_hello(struct lane *lane);
 /*
  * Copies the next submitted request, and its payload to `payload`, which has
  * room for MONITOR_PAYLOAD_MAX bytes.  Returns 1 and its slot, 0 if there is
- * none, or -EPROTO with a reason in `*why_out` if the ring, the slot or a length
- * is out of bounds.  Does not block.
+ * none, or -EPROTO with a reason in `*why_out` if the ring, the slot or a
+ * length is out of bounds.  Does not block.
  */
 int	lane_take(struct lane *lane, uint32_t *slot_out,
 	    struct monitor_request *request, uint8_t *payload,

@@ -6,10 +6,11 @@
  *
  * QEMU takes a connection that ends in place of the 4 bytes that answer T_OPEN
  * and T_CREATE for the number of an open descriptor.  So before every end that
- * it has not caused itself it gets 4 bytes of -EIO: the right answer to a T_OPEN
- * or T_CREATE, also to one that it sends at this very moment; and an end of file
- * within the header, which it takes for EIO, to any other request.  Only when a
- * reply with a header is owed for certain does a whole one go before them.
+ * it has not caused itself it gets 4 bytes of -EIO: the right answer to a
+ * T_OPEN or T_CREATE, also to one that it sends at this very moment; and an end
+ * of file within the header, which it takes for EIO, to any other
+ * request.  Only when a reply with a header is owed for certain does a whole
+ * one go before them.
  */
 #include "config.h"
 

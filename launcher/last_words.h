@@ -12,8 +12,8 @@
 
 /*
  * Ends the front-end's connection, which it closes.  If `unfinished`, it first
- * sends the answer that is owed according to `watch`, and one more for a request
- * that may be on its way.  The worker must be dead.  Does not block.
+ * sends the answer that is owed according to `watch`, and one more for a
+ * request that may be on its way.  The worker must be dead.  Does not block.
  */
 void	last_words(int connection, const struct lane_shared *watch,
 	    bool unfinished);

@@ -47,9 +47,9 @@ struct launcher {
 	struct listener			 listener;
 	struct child			 monitor;
 	struct child			 worker;
-	int				 connection;	/* the front-end, or -1 */
+	int				 connection;	/* front-end, or -1 */
 	const struct lane_shared	*watch;
-	bool				 starting;	/* until both are ready */
+	bool				 starting;	/* until both are */
 	unsigned int			 ready;		/* READY_* */
 	bool				 stopping;	/* by a signal */
 	bool				 over;
@@ -207,12 +207,13 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	/* Before it is closed: it may be open elsewhere, see epoll(7). */
 	event_del(l->accept);
 	listener_close(&l->listener);
-	if (error != 0) {
-		log_error("accept: %s", strerror(-error));
-		launcher_finish(l);
+	if (error == 0) {
+		log_info("front-end connected");
 		return;
 	}
-	log_info("front-end connected");
+	if (l->connection == -1)
+		log_error("accept: %s", strerror(-error));
+	launcher_finish(l);
 }
 
 /* An event base that the environment has no say in. */
@@ -453,9 +454,9 @@ launcher_serve(struct launcher *l)
 	int error = 0;
 
 	sandbox_warn(&l->options->sandbox);
-	log_info("ready: sharing %s by 9p-proxy; launcher %d, monitor %d, worker %d",
-	    l->options->shared_dir, l->daemon.pid,
-	    l->monitor.pid, l->worker.pid);
+	log_info("ready: sharing %s by 9p-proxy; launcher %d, monitor %d, "
+	    "worker %d", l->options->shared_dir, l->daemon.pid, l->monitor.pid,
+	    l->worker.pid);
 	daemon_ready(&l->daemon);
 	if (l->accept == NULL)
 		error = launcher_connect(l);
@@ -482,8 +483,8 @@ launcher_wait(struct child *child, int milliseconds)
 }
 
 /*
- * A worker that did not end well most times ended for the monitor's death, which
- * then is about to be reaped and is what should be reported.
+ * A worker that did not end well most times ended for the monitor's death,
+ * which then is about to be reaped and is what should be reported.
  */
 static bool
 launcher_monitor_died(struct launcher *l, bool worker_died)

@@ -28,8 +28,8 @@ struct listener {
 int	listener_open(struct listener *listener, const struct options *options);
 
 /*
- * Accepts the front-end.  Returns the connection, O_CLOEXEC and the caller's, or
- * -errno: -EAGAIN if there is none.
+ * Accepts the front-end.  Returns the connection, O_CLOEXEC and the caller's,
+ * or -errno: -EAGAIN if there is none.
  */
 int	listener_accept(struct listener *listener);
 

@@ -46,9 +46,9 @@ struct options {
 
 /*
  * Reads the command line; the program's name in argv[0] says whose.  Returns
- * OPTIONS_RUN, or the status to exit with: 0 after --help and --version, 2 after
- * saying on stderr which option is wrong, how, and what would be right.  The
- * strings in `options` are those of argv.
+ * OPTIONS_RUN, or the status to exit with: 0 after --help and --version, 2
+ * after saying on stderr which option is wrong, how, and what would be
+ * right.  The strings in `options` are those of argv.
  */
 int	options_parse(struct options *options, int argc, char **argv);
 

@@ -29,8 +29,8 @@ attr_get(int dir_fd, const char *name, int flags,
 {
 	struct statx sx;
 
-	if (statx(dir_fd, name, flags | AT_NO_AUTOMOUNT,
-	    STATX_BASIC_STATS | (key_out != NULL ? STATX_MNT_ID : 0), &sx) == -1)
+	if (statx(dir_fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS |
+	    (key_out != NULL ? STATX_MNT_ID : 0), &sx) == -1)
 		return -errno;
 	*attr_out = (struct monitor_attr){
 		.ino = sx.stx_ino,

@@ -194,9 +194,9 @@ out:
 static void
 handle_unlink(struct handle_table *table, uint32_t index)
 {
-	uint32_t *link;
+	const struct handle_key *key = &table->entries[index].key;
+	uint32_t *link = &table->buckets[handle_bucket(table, key)];
 
-	link = &table->buckets[handle_bucket(table, &table->entries[index].key)];
 	while (*link != index)
 		link = &table->entries[*link].next;
 	*link = table->entries[index].next;

@@ -20,7 +20,7 @@ struct handle_entry;
 
 struct handle_table {
 	struct handle_entry	*entries;
-	uint32_t		*buckets;	/* index of the first, or NONE */
+	uint32_t		*buckets;	/* index of the first */
 	uint32_t		 size;		/* of both, a power of two */
 	uint32_t		 used;
 	uint32_t		 limit;		/* entries at most */

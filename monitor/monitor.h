@@ -28,7 +28,7 @@ struct monitor {
 	struct handle_table	handles;
 	unsigned int		naming;		/* MONITOR_BY_* */
 	bool			readonly;
-	int			proc_fd;	/* /proc/self/fd, also the cwd */
+	int			proc_fd;	/* /proc/self/fd, the cwd */
 	uid_t			uid;		/* who creates */
 	gid_t			gid;
 	bool			has_fchmodat2;	/* Linux 6.6 */

@@ -31,7 +31,7 @@ struct creation {
 	mode_t			type;		/* S_IFMT bits */
 	mode_t			mode;		/* 07777, as asked for */
 	struct monitor_owner	owner;
-	bool			group_inherited; /* the parent is set-group-ID */
+	bool			group_inherited; /* set-group-ID parent */
 	gid_t			parent_gid;
 	struct timespec		parent_ctime;	/* before the request */
 };
@@ -110,7 +110,7 @@ creation_give(const struct monitor *m, const struct creation *c, int fd,
 	return attr_chmod(m, fd, mode | bits);
 }
 
-/* Removes what was made, unless somebody has put something else in its place. */
+/* Removes what was made, unless somebody has put something in its place. */
 static void
 creation_undo(const struct creation *c, const struct stat *made)
 {

@@ -11,8 +11,9 @@
 
 /*
  * Opens the regular file (or, if `directories`, the directory) that `place`
- * names with `flags` of open(2).  Returns the descriptor, which the caller owns, or -errno: -ELOOP for
- * a symbolic link, -EISDIR, -ENXIO for a device, FIFO or socket, none of which is opened.
+ * names with `flags` of open(2).  Returns the descriptor, which the caller
+ * owns, or -errno: -ELOOP for a symbolic link, -EISDIR, -ENXIO for a device,
+ * FIFO or socket, none of which is opened.
  */
 int	open_target(const struct monitor *m, struct place *place, int flags,
 	    bool directories);

@@ -31,7 +31,8 @@ struct resolved {
 	int		 fd;
 	bool		 owned;
 	const char	*name;
-	int		 flags;		/* AT_EMPTY_PATH or AT_SYMLINK_NOFOLLOW */
+	int		 flags;		/* AT_EMPTY_PATH or
+					   AT_SYMLINK_NOFOLLOW */
 };
 
 /*

@@ -98,8 +98,8 @@ print_caps(enum sandbox_process process, const struct sandbox_config *config,
 }
 
 /*
- * Returns the process's uid and gid: within the user namespace, if there is one,
- * whose first id is who started the daemon.
+ * Returns the process's uid and gid: within the user namespace, if there is
+ * one, whose first id is who started the daemon.
  */
 static void
 print_ids(enum sandbox_process process, const struct sandbox_config *config,

@@ -184,8 +184,8 @@ uint64_t
 /*
  * Monitor.  Raises or lowers CAP_FSETID in the thread's effective set: while it
  * is down, the kernel clears S_ISGID as it does for an ordinary user.  Changes
- * within the permitted set keep PR_SET_PDEATHSIG and the dumpable flag.  Returns
- * 0 or -errno (-EPERM if --modcaps took it away); logs nothing.
+ * within the permitted set keep PR_SET_PDEATHSIG and the dumpable
+ * flag.  Returns 0 or -errno (-EPERM if --modcaps took it away); logs nothing.
  */
 int	caps_raise_fsetid(void);
 int	caps_lower_fsetid(void);

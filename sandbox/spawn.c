@@ -38,12 +38,12 @@ spawn_failed(const struct child *child, const char *what)
 }
 
 /*
- * As fork(2), storing a pidfd.  By clone(2): container managers answer clone3(2)
- * with ENOSYS, because seccomp cannot look into its arguments.  Flags, stack and
- * the pidfd's address come first, in this order, on all architectures but s390,
- * cris and microblaze.  The child starts with the keyboard's and the shell's
- * signals ignored, whether the launcher holds them or not: it alone decides on
- * the end.
+ * As fork(2), storing a pidfd.  By clone(2): container managers answer
+ * clone3(2) with ENOSYS, because seccomp cannot look into its
+ * arguments.  Flags, stack and the pidfd's address come first, in this order,
+ * on all architectures but s390, cris and microblaze.  The child starts with
+ * the keyboard's and the shell's signals ignored, whether the launcher holds
+ * them or not: it alone decides on the end.
  */
 static pid_t
 spawn_clone(unsigned long flags, int *pidfd_out)

@@ -31,7 +31,7 @@
  */
 #define MAIN_NOFILE		65536
 
-#define MAIN_MEMORY		(64 << 20)	/* bytes; it uses less than 1 % */
+#define MAIN_MEMORY		(64 << 20)	/* bytes, far more than used */
 
 /* A callback may start one more request while its own slot is still taken. */
 #define MAIN_SLOTS_MIN		2
