@@ -294,16 +294,11 @@ launcher_choose_ids(struct options *options)
 {
 	struct sandbox_config *sandbox = &options->sandbox;
 	bool own_id_only;
-	uid_t uid = sandbox->worker_uid;
 	int error;
 
-	if (!sandbox->user_namespace) {
-		error = privdrop_find_user(&sandbox->worker_uid,
+	if (!sandbox->user_namespace)
+		return privdrop_find_user(&sandbox->worker_uid,
 		    &sandbox->worker_gid);
-		if (uid != (uid_t)-1)
-			sandbox->worker_uid = uid;
-		return error;
-	}
 	error = namespace_enter_user(options->uid_map, options->gid_map,
 	    &own_id_only);
 	if (error != 0 || own_id_only)

@@ -376,6 +376,9 @@ options_check_together(const struct options *options)
 	    !options->sandbox.user_namespace)
 		return options_wrong("--%s: only for a start without root",
 		    options->uid_map != NULL ? "uid-map" : "gid-map");
+	if (options->sandbox.worker_uid == 0)
+		return options_wrong("--worker-user: root would be no "
+		    "separation: give another user");
 	if (options->sandbox.worker_uid != (uid_t)-1 &&
 	    options->sandbox.user_namespace)
 		return options_wrong("--worker-user: only for a start as root; "

@@ -231,18 +231,23 @@ privdrop_nofile(uint64_t n, uint64_t *got_out)
 }
 
 int
-privdrop_find_user(uid_t *uid_out, gid_t *gid_out)
+privdrop_find_user(uid_t *uid, gid_t *gid_out)
 {
 	static const char *const users[] = { PRIVSEP_USER, "nobody" };
 	const struct passwd *pw;
 	size_t i;
 
+	if (*uid != (uid_t)-1) {
+		pw = getpwuid(*uid);
+		*gid_out = pw != NULL ? pw->pw_gid : *uid;
+		return 0;
+	}
 	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
 		pw = getpwnam(users[i]);
 		/* A user with root's id would be no separation. */
 		if (pw == NULL || pw->pw_uid == 0 || pw->pw_gid == 0)
 			continue;
-		*uid_out = pw->pw_uid;
+		*uid = pw->pw_uid;
 		*gid_out = pw->pw_gid;
 		return 0;
 	}

@@ -228,10 +228,11 @@ int	privdrop_memory(uint64_t bytes);
 int	privdrop_nofile(uint64_t n, uint64_t *got_out);
 
 /*
- * Looks up the configured privilege separation user, else nobody.  Returns 0
- * or -ENOENT.
+ * Decides who the worker is.  A uid other than -1 stays, with the group that
+ * the system knows it in, else the group of the same number; else it is the
+ * configured privilege separation user, or nobody.  Returns 0 or -ENOENT.
  */
-int	privdrop_find_user(uid_t *uid_out, gid_t *gid_out);
+int	privdrop_find_user(uid_t *uid, gid_t *gid_out);
 
 /* seccomp.c */
 

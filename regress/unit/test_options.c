@@ -380,6 +380,9 @@ test_combinations(void **state)
 	if (geteuid() == 0) {
 		GOOD(PRIVFSD, BASE, "--worker-user=1234");
 		assert_int_equal(options.sandbox.worker_uid, 1234);
+		BAD("--worker-user", "root", PRIVFSD, BASE,
+		    "--worker-user=root");
+		BAD("--worker-user", "root", PRIVFSD, BASE, "--worker-user=0");
 	} else
 		BAD("--worker-user", "root", PRIVFSD, BASE,
 		    "--worker-user=1234");

@@ -231,13 +231,19 @@ test_die_with_parent(void **state)
 static void
 test_find_user(void **state)
 {
-	uid_t uid = 0;
+	uid_t uid = (uid_t)-1;
 	gid_t gid = 0;
 
 	(void)state;
 	assert_int_equal(privdrop_find_user(&uid, &gid), 0);
 	assert_int_not_equal(uid, 0);
+	assert_int_not_equal(uid, (uid_t)-1);
 	assert_int_not_equal(gid, 0);
+	/* One that was chosen stays. */
+	uid = 3999999999;
+	assert_int_equal(privdrop_find_user(&uid, &gid), 0);
+	assert_int_equal(uid, 3999999999);
+	assert_int_equal(gid, 3999999999);
 }
 
 int
