@@ -334,6 +334,12 @@ launcher_start_children(struct launcher *l, int share_fd)
 	};
 	int error, sock;
 
+	/* ptrace(2): its memory belongs to the new user namespace's owner. */
+	if (config.sandbox->user_namespace &&
+	    access(l->options->worker_path, R_OK) == 0)
+		log_warn("%s is readable: without root, any process of the "
+		    "same user can trace the worker; its mode should be 0711, "
+		    "its owner another", l->options->worker_path);
 	error = lane_create(LAUNCHER_SLOTS, &config.memory_fd, &config.sock,
 	    &sock);
 	if (error != 0) {
