@@ -286,6 +286,9 @@ main(void)
 
 	if (is_variant(PEN_EXIT))
 		return 0;
+	/* A sanitizer would make an exit of a crash; init's abort() is one. */
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGILL, SIG_DFL);
 	log_init(LOG_LEVEL_INFO, channel_log, &w.channel);
 	start(&w);
 	if (is_variant(PEN_ABORT))
