@@ -53,8 +53,7 @@ struct worker_config {
 _Static_assert(sizeof(struct worker_config) == 40, "layout");
 
 enum worker_protocol {
-	WORKER_PROTOCOL_9P_PROXY = 1,
-	WORKER_PROTOCOL_VIRTIOFS
+	WORKER_PROTOCOL_9P_PROXY = 1
 };
 
 /* Makes both ends, O_CLOEXEC.  Returns 0 or -errno. */
