@@ -36,7 +36,6 @@ adaptive_init(struct adaptive *a, uint32_t limit_us, uint32_t burst)
 {
 	*a = (struct adaptive){ .limit_ns = (uint64_t)limit_us * 1000,
 	    .burst = burst };
-	a->budget_ns = a->limit_ns;
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "common/lane.h"
 
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,9 @@
 #include <unistd.h>
 
 #include "common/lane_shared.h"
+
+/* More than socket(7) counts for a packet. */
+#define LANE_PACKET_ROOM	1024
 
 #define LANE_SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -34,15 +38,18 @@ lane_nslots_valid(uint32_t nslots)
 
 int
 lane_create(uint32_t nslots, int *memory_fd_out, int *monitor_sock_out,
-    int *worker_sock_out)
+    int *worker_sock_out, int *bell_fd_out)
 {
-	int fd = -1, error, sock[2];
+	int bell, error, fd = -1, room, sock[2];
 
 	if (!lane_nslots_valid(nslots))
 		return -EINVAL;
+	bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (bell == -1)
+		return -errno;
 	fd = memfd_create("lane", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
-		return -errno;
+		goto fail;
 	if (ftruncate(fd, (off_t)lane_size(nslots)) == -1)
 		goto fail;
 	/* memfd_create(2): a shrunken file would be SIGBUS in the monitor. */
@@ -52,14 +59,24 @@ lane_create(uint32_t nslots, int *memory_fd_out, int *monitor_sock_out,
 		goto fail;
 	/* The monitor's end only sends; a worker that does gets EPIPE. */
 	shutdown(sock[0], SHUT_RD);
+	/*
+	 * Room for little more than a descriptor for each slot: what a worker
+	 * does not receive is in flight at the expense of all processes of
+	 * the monitor's user (unix(7), ETOOMANYREFS).
+	 */
+	room = (int)nslots * LANE_PACKET_ROOM;
+	setsockopt(sock[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	*memory_fd_out = fd;
 	*monitor_sock_out = sock[0];
 	*worker_sock_out = sock[1];
+	*bell_fd_out = bell;
 	return 0;
 
 fail:
 	error = -errno;
-	close(fd);
+	if (fd != -1)
+		close(fd);
+	close(bell);
 	return error;
 }
 
@@ -98,12 +115,14 @@ lane_check_memory(int fd, uint32_t nslots)
 }
 
 int
-lane_attach(struct lane *lane, int memory_fd, int sock, uint32_t nslots)
+lane_attach(struct lane *lane, int memory_fd, int sock, int bell_fd,
+    uint32_t nslots)
 {
 	void *map;
 	int error;
 
-	*lane = (struct lane){ .sock = sock, .nslots = nslots };
+	*lane = (struct lane){ .sock = sock, .bell = bell_fd,
+	    .nslots = nslots };
 	error = lane_check_memory(memory_fd, nslots);
 	if (error != 0)
 		goto fail;
@@ -122,7 +141,9 @@ lane_attach(struct lane *lane, int memory_fd, int sock, uint32_t nslots)
 fail:
 	close(memory_fd);
 	close(sock);
+	close(bell_fd);
 	lane->sock = -1;
+	lane->bell = -1;
 	return error;
 }
 
@@ -133,5 +154,6 @@ lane_detach(struct lane *lane)
 		return;
 	munmap(lane->shared, lane->shared_size);
 	close(lane->sock);
-	*lane = (struct lane){ .sock = -1 };
+	close(lane->bell);
+	*lane = (struct lane){ .sock = -1, .bell = -1 };
 }

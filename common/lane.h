@@ -2,10 +2,12 @@
  * SPDX-License-Identifier: ISC
  *
  * A lane joins one thread of the worker to one thread of the monitor: a sealed
- * memfd with request slots and two rings of slot numbers, and a SOCK_SEQPACKET
- * socketpair.  The worker submits slots, the monitor completes them, in any
- * order.  The socketpair goes one way, from the monitor to the worker: the
- * hello, descriptors that belong to replies, and doorbells.
+ * memfd with request slots and two rings of slot numbers, a SOCK_SEQPACKET
+ * socketpair, and an eventfd.  The worker submits slots, the monitor completes
+ * them, in any order.  The socketpair goes one way, from the monitor to the
+ * worker: the hello, and descriptors that belong to replies.  The eventfd is the
+ * bell that wakes the worker; it is never read, so that waking takes one system
+ * call: the worker's loop has it edge-triggered (epoll(7), EPOLLET).
  *
  * The memory is hostile to the monitor: a request is copied out once, checked
  * as a copy, and nothing the monitor wrote is read back.  The worker trusts
@@ -39,6 +41,7 @@ struct lane {
 	struct lane_shared	*shared;
 	size_t			 shared_size;
 	int			 sock;
+	int			 bell;
 	uint32_t		 nslots;
 	uint32_t		 taken;		/* monitor: submissions seen */
 	uint32_t		 completed;	/* monitor: completions made */
@@ -52,11 +55,11 @@ struct lane {
 
 /*
  * Makes a lane of `nslots` (a power of two up to LANE_SLOTS_MAX) slots.
- * Returns 0 and the descriptors of the memory and of both ends of the
- * socketpair, all O_CLOEXEC and the caller's, or -errno.
+ * Returns 0 and the descriptors of the memory, of both ends of the socketpair
+ * and of the bell, all O_CLOEXEC and the caller's, or -errno.
  */
 int	lane_create(uint32_t nslots, int *memory_fd_out, int *monitor_sock_out,
-	    int *worker_sock_out);
+	    int *worker_sock_out, int *bell_fd_out);
 
 /* Returns a read-only view of the lane's first page, or NULL with errno. */
 const struct lane_shared *
@@ -69,11 +72,11 @@ enum lane_owed
 /* Both ends. */
 
 /*
- * Maps the memory and takes both descriptors, which it owns from then on,
+ * Maps the memory and takes the descriptors, which it owns from then on,
  * also when it fails.  Returns 0 or -errno; -EPROTO if the memory is not a
  * sealed lane of `nslots` slots.
  */
-int	lane_attach(struct lane *lane, int memory_fd, int sock,
+int	lane_attach(struct lane *lane, int memory_fd, int sock, int bell_fd,
 	    uint32_t nslots);
 
 /* Unmaps and closes.  A lane that was never attached must be zeroed. */
@@ -92,7 +95,7 @@ int	lane_send_hello(struct lane *lane);
  */
 int	lane_take(struct lane *lane, uint32_t *slot_out,
 	    struct monitor_request *request, uint8_t *payload,
-	    uint32_t *payload_len_out, const char **why_out);
+	    const char **why_out);
 
 /*
  * Returns the payload area of `slot`, of MONITOR_PAYLOAD_MAX bytes, for the
@@ -148,9 +151,9 @@ int	lane_reap(struct lane *lane, uint32_t *slot_out,
 void	lane_release(struct lane *lane, uint32_t slot);
 
 /*
- * Asks for a doorbell on the socket with the next completion.  Returns false,
- * asking for nothing, if a completion waits already.  After the doorbell, and
- * before polling, lane_sleep_end().
+ * Asks for the bell with the next completion.  Returns false, asking for
+ * nothing, if a completion waits already.  After the bell, and before polling,
+ * lane_sleep_end().
  */
 bool	lane_sleep_begin(struct lane *lane);
 void	lane_sleep_end(struct lane *lane);

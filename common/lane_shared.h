@@ -50,7 +50,6 @@ _Static_assert(sizeof(struct lane_slot) % LANE_PAGE == 0, "page aligned");
 /* The packets on the socket. */
 enum lane_packet_type {
 	LANE_HELLO = 1,
-	LANE_DOORBELL,
 	LANE_DESCRIPTOR		/* of the reply in `slot` */
 };
 

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define MONITOR_PROTO_VERSION	1
+#define MONITOR_PROTO_VERSION	2
 
 /* Limits, in bytes and without a terminating NUL. */
 #define MONITOR_NAME_MAX	255	/* NAME_MAX, limits.h */
@@ -54,6 +54,14 @@ enum monitor_op {
 	MONITOR_SETXATTR,
 	MONITOR_LISTXATTR,
 	MONITOR_REMOVEXATTR,
+	MONITOR_TMPFILE,
+	MONITOR_OPENDIR,
+	MONITOR_READDIR,
+	MONITOR_READDIRPLUS,
+	MONITOR_FSYNCDIR,
+	MONITOR_RELEASEDIR,
+	MONITOR_SYNCFS,
+	MONITOR_RESET,
 	MONITOR_OP_MAX			/* one more than the last */
 };
 
@@ -72,6 +80,12 @@ struct monitor_place {
 /* The owner of what is created.  An id of -1 is not valid here. */
 struct monitor_owner {
 	uint32_t	uid;
+	uint32_t	gid;
+};
+
+/* One more group that the owner is in, or zeroes: S_ISGID may depend on it. */
+struct monitor_member {
+	uint32_t	known;		/* 0 or 1 */
 	uint32_t	gid;
 };
 
@@ -108,26 +122,29 @@ struct monitor_setattr_request {
  */
 #define MONITOR_OPEN_FLAGS						\
 	(O_ACCMODE | O_APPEND | O_TRUNC | O_NONBLOCK | O_DSYNC | O_SYNC | \
-	    O_NOATIME | O_DIRECTORY)
+	    O_NOATIME | O_DIRECTORY | O_DIRECT)
 #define MONITOR_CREATE_FLAGS						\
 	(O_ACCMODE | O_APPEND | O_TRUNC | O_NONBLOCK | O_DSYNC | O_SYNC | \
-	    O_NOATIME | O_EXCL)
+	    O_NOATIME | O_EXCL | O_DIRECT)
 
 struct monitor_open_request {
 	uint32_t		flags;	/* MONITOR_OPEN_FLAGS */
 	uint32_t		pad;
 };
 
+/* MONITOR_CREATE; MONITOR_TMPFILE, whose place is the directory. */
 struct monitor_create_request {
 	uint32_t		flags;	/* MONITOR_CREATE_FLAGS */
 	uint32_t		mode;	/* 07777 and no more */
 	struct monitor_owner	owner;
+	struct monitor_member	member;
 };
 
 struct monitor_mknod_request {
 	uint32_t		mode;	/* type and 07777 */
 	uint32_t		pad;
 	struct monitor_owner	owner;
+	struct monitor_member	member;
 	uint64_t		rdev;	/* as of makedev(3) */
 };
 
@@ -142,7 +159,8 @@ struct monitor_symlink_request {	/* data: the target */
 };
 
 struct monitor_rename_request {
-	uint32_t		flags;	/* RENAME_NOREPLACE, _EXCHANGE */
+	uint32_t		flags;	/* RENAME_NOREPLACE, _EXCHANGE,
+					   _WHITEOUT */
 	uint32_t		pad;
 };
 
@@ -159,11 +177,31 @@ struct monitor_setxattr_request {
 	uint32_t		name_len;
 };
 
+/*
+ * MONITOR_READDIR, _READDIRPLUS.  The answer's data are entries; it holds as
+ * many as `size` bytes do if each takes `entry_size` and its name, rounded up to
+ * a multiple of 8: what they will take where the worker puts them.
+ */
+struct monitor_readdir_request {
+	uint64_t		stream;
+	uint64_t		offset;	/* 0, or of the entry before */
+	uint32_t		size;
+	uint32_t		entry_size;
+};
+
+/* MONITOR_FSYNCDIR, _RELEASEDIR. */
+struct monitor_stream_request {
+	uint64_t		stream;
+	uint32_t		datasync; /* FSYNCDIR: 1 for fdatasync(2) */
+	uint32_t		pad;
+};
+
 /* MONITOR_FORGET: data is an array of these. */
 struct monitor_forget {
 	uint64_t		handle;
 	uint64_t		count;
 };
+#define MONITOR_FORGETS		1024	/* in one request at most */
 
 struct monitor_request {
 	uint32_t		op;		/* enum monitor_op */
@@ -180,6 +218,8 @@ struct monitor_request {
 		struct monitor_rename_request	rename;
 		struct monitor_getxattr_request	getxattr;
 		struct monitor_setxattr_request	setxattr;
+		struct monitor_readdir_request	readdir;
+		struct monitor_stream_request	stream;
 	} u;
 };
 _Static_assert(sizeof(struct monitor_place) == 16, "layout");
@@ -198,10 +238,13 @@ struct monitor_attr {
 	uint32_t		uid;
 	uint32_t		gid;
 	uint32_t		blksize;
-	uint32_t		pad;
+	uint32_t		mask;		/* STATX_*: which are known */
 	struct monitor_time	atime;
 	struct monitor_time	mtime;
 	struct monitor_time	ctime;
+	struct monitor_time	btime;
+	uint64_t		attributes;	/* STATX_ATTR_* */
+	uint64_t		attributes_mask;
 };
 
 /* What fstatfs(2) tells. */
@@ -218,21 +261,39 @@ struct monitor_statfs {
 	uint64_t		frsize;
 };
 
+/*
+ * One entry in the answer to READDIR and READDIRPLUS, followed by its name and
+ * zeroes up to a multiple of 8.  `attr` is there in READDIRPLUS alone.
+ */
+struct monitor_dirent {
+	uint64_t		handle;		/* READDIRPLUS: one lookup more;
+						   0 of . and .. */
+	uint64_t		ino;
+	uint64_t		offset;		/* where the next one is */
+	uint32_t		type;		/* as in getdents64(2) */
+	uint32_t		name_len;
+	struct monitor_attr	attr[];
+};
+_Static_assert(sizeof(struct monitor_dirent) == 32, "layout");
+
 struct monitor_reply {
 	int32_t			error;		/* 0 or -errno */
 	uint32_t		data_len;	/* bytes of payload */
 	uint32_t		has_fd;		/* one waits on the socket */
 	uint32_t		size;		/* GETXATTR, LISTXATTR with
 						   size 0: the length */
-	uint64_t		handle;		/* LOOKUP */
+	uint64_t		handle;		/* LOOKUP and what creates, one
+						   lookup more; OPENDIR: the
+						   stream */
 	union {
-		struct monitor_attr	attr;	/* LOOKUP, GETATTR */
+		/* LOOKUP, GETATTR, SETATTR, and what creates. */
+		struct monitor_attr	attr;
 		struct monitor_statfs	statfs;
 		uint32_t		generation;
 	} u;
 };
-_Static_assert(sizeof(struct monitor_attr) == 112, "layout");
+_Static_assert(sizeof(struct monitor_attr) == 144, "layout");
 _Static_assert(sizeof(struct monitor_statfs) == 80, "layout");
-_Static_assert(sizeof(struct monitor_reply) == 136, "layout");
+_Static_assert(sizeof(struct monitor_reply) == 168, "layout");
 
 #endif /* COMMON_MONITOR_PROTO_H */

@@ -17,6 +17,16 @@
 
 #include "monitor/syscalls.h"
 
+/* The time of birth as part of an inode's identity. */
+static uint64_t
+attr_born(const struct statx *sx)
+{
+	if ((sx->stx_mask & STATX_BTIME) == 0)
+		return 0;
+	return (uint64_t)sx->stx_btime.tv_sec * 1000000000 +
+	    sx->stx_btime.tv_nsec;
+}
+
 static struct monitor_time
 attr_time(const struct statx_timestamp *ts)
 {
@@ -30,7 +40,7 @@ attr_get(int dir_fd, const char *name, int flags,
 	struct statx sx;
 
 	if (statx(dir_fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS |
-	    (key_out != NULL ? STATX_MNT_ID : 0), &sx) == -1)
+	    STATX_BTIME | (key_out != NULL ? STATX_MNT_ID : 0), &sx) == -1)
 		return -errno;
 	*attr_out = (struct monitor_attr){
 		.ino = sx.stx_ino,
@@ -43,13 +53,18 @@ attr_get(int dir_fd, const char *name, int flags,
 		.uid = sx.stx_uid,
 		.gid = sx.stx_gid,
 		.blksize = sx.stx_blksize,
+		.mask = sx.stx_mask,
 		.atime = attr_time(&sx.stx_atime),
 		.mtime = attr_time(&sx.stx_mtime),
-		.ctime = attr_time(&sx.stx_ctime)
+		.ctime = attr_time(&sx.stx_ctime),
+		.btime = attr_time(&sx.stx_btime),
+		.attributes = sx.stx_attributes,
+		.attributes_mask = sx.stx_attributes_mask
 	};
 	if (key_out != NULL)
 		*key_out = (struct handle_key){ .mnt_id = sx.stx_mnt_id,
-		    .dev = attr_out->dev, .ino = attr_out->ino };
+		    .dev = attr_out->dev, .ino = attr_out->ino,
+		    .born = attr_born(&sx) };
 	return 0;
 }
 

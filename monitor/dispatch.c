@@ -58,7 +58,7 @@ struct dispatch_row {
 	.has_owner = true,						\
 	.owner = offsetof(struct monitor_ ## member ## _request, owner)
 #define PERMISSIONS	07777U
-#define FORGET_MAX	(1024 * sizeof(struct monitor_forget))
+#define FORGET_MAX	(MONITOR_FORGETS * sizeof(struct monitor_forget))
 #define SETXATTR_MAX	(MONITOR_XATTR_NAME_MAX + MONITOR_XATTR_DATA_MAX)
 
 static const char *
@@ -117,7 +117,8 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 	[MONITOR_STATFS] = { .name = "STATFS", .naming = BOTH,
 		.nplaces = 1, .names = { NAME_OPTIONAL },
 		.handler = op_statfs },
-	[MONITOR_GETVERSION] = { .name = "GETVERSION", .naming = BOTH,
+	[MONITOR_GETVERSION] = { .name = "GETVERSION",
+		.naming = MONITOR_BY_PATH,
 		.nplaces = 1, .names = { NAME_OPTIONAL },
 		.handler = op_getversion },
 	[MONITOR_OPEN] = { .name = "OPEN", .naming = BOTH,
@@ -132,7 +133,8 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.writes = true, .args_size = ARGS(create),
 		.bits = {
 			BITS(create, flags, MONITOR_CREATE_FLAGS),
-			BITS(create, mode, PERMISSIONS) },
+			BITS(create, mode, PERMISSIONS),
+			BITS(create, member.known, 1) },
 		OWNER(create),
 		.handler = op_create },
 	[MONITOR_MKNOD] = { .name = "MKNOD", .naming = BOTH,
@@ -140,7 +142,8 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.writes = true, .args_size = ARGS(mknod),
 		.bits = {
 			BITS(mknod, mode, S_IFMT | PERMISSIONS),
-			BITS(mknod, pad, 0) },
+			BITS(mknod, pad, 0),
+			BITS(mknod, member.known, 1) },
 		OWNER(mknod),
 		.handler = op_mknod },
 	[MONITOR_MKDIR] = { .name = "MKDIR", .naming = BOTH,
@@ -157,6 +160,16 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.data_max = MONITOR_TARGET_MAX,
 		OWNER(symlink),
 		.handler = op_symlink },
+	[MONITOR_TMPFILE] = { .name = "TMPFILE",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.writes = true, .args_size = ARGS(create),
+		.bits = {
+			BITS(create, flags, MONITOR_CREATE_FLAGS),
+			BITS(create, mode, PERMISSIONS),
+			BITS(create, member.known, 1) },
+		OWNER(create),
+		.handler = op_tmpfile },
 	[MONITOR_LINK] = { .name = "LINK", .naming = BOTH,
 		.nplaces = 2, .names = { NAME_OPTIONAL, NAME_REQUIRED },
 		.writes = true,
@@ -173,7 +186,8 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.nplaces = 2, .names = { NAME_REQUIRED, NAME_REQUIRED },
 		.writes = true, .args_size = ARGS(rename),
 		.bits = {
-			BITS(rename, flags, RENAME_NOREPLACE | RENAME_EXCHANGE),
+			BITS(rename, flags, RENAME_NOREPLACE |
+			    RENAME_EXCHANGE | RENAME_WHITEOUT),
 			BITS(rename, pad, 0) },
 		.handler = op_rename },
 	[MONITOR_GETXATTR] = { .name = "GETXATTR", .naming = BOTH,
@@ -202,6 +216,43 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.writes = true, .text = true,
 		.data_min = 1, .data_max = MONITOR_XATTR_NAME_MAX,
 		.handler = op_removexattr },
+	[MONITOR_OPENDIR] = { .name = "OPENDIR",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.handler = op_opendir },
+	[MONITOR_READDIR] = { .name = "READDIR",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.args_size = ARGS(readdir),
+		.handler = op_readdir },
+	[MONITOR_READDIRPLUS] = { .name = "READDIRPLUS",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.args_size = ARGS(readdir),
+		.handler = op_readdirplus },
+	[MONITOR_FSYNCDIR] = { .name = "FSYNCDIR",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.args_size = ARGS(stream),
+		.bits = {
+			BITS(stream, datasync, 1),
+			BITS(stream, pad, 0) },
+		.handler = op_fsyncdir },
+	[MONITOR_RELEASEDIR] = { .name = "RELEASEDIR",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.args_size = ARGS(stream),
+		.bits = {
+			BITS(stream, datasync, 0),
+			BITS(stream, pad, 0) },
+		.handler = op_releasedir },
+	[MONITOR_SYNCFS] = { .name = "SYNCFS",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.handler = op_syncfs },
+	[MONITOR_RESET] = { .name = "RESET",
+		.naming = MONITOR_BY_HANDLE,
+		.handler = op_reset },
 };
 
 /* Returns what is wrong with a name, or NULL. */
@@ -328,20 +379,34 @@ dispatch_check(const struct monitor *m, const struct dispatch_row *row,
 	return wrong;
 }
 
-/* The only check whose failure is an errno: a guest may keep a dead node id. */
+static void
+dispatch_release(struct monitor *m, const struct op *op, int n)
+{
+	while (n-- > 0)
+		handle_release(&m->handles, op->request.place[n].handle);
+}
+
+/*
+ * Holds the handles, calls the operation.  A dead handle is the only check
+ * whose failure is an errno: a guest may keep a node id.
+ */
 static int
-dispatch_handles(struct monitor *m, const struct dispatch_row *row,
+dispatch_call(struct monitor *m, const struct dispatch_row *row,
     struct op *op)
 {
-	int i;
+	int error, i;
 
 	for (i = 0; i < row->nplaces; i++) {
-		op->place[i].fd = handle_get(&m->handles,
+		op->place[i].fd = handle_hold(&m->handles,
 		    op->request.place[i].handle);
-		if (op->place[i].fd < 0)
+		if (op->place[i].fd < 0) {
+			dispatch_release(m, op, i);
 			return op->place[i].fd;
+		}
 	}
-	return 0;
+	error = row->writes && m->readonly ? -EROFS : row->handler(m, op);
+	dispatch_release(m, op, row->nplaces);
+	return error;
 }
 
 static const struct dispatch_row *
@@ -365,7 +430,6 @@ dispatch_request(struct monitor *m, struct op *op)
 {
 	const struct dispatch_row *row = dispatch_find(op->request.op);
 	const char *wrong;
-	int error;
 
 	if (row == NULL)
 		return "no such operation";
@@ -377,11 +441,6 @@ dispatch_request(struct monitor *m, struct op *op)
 
 	memset(&op->reply, 0, sizeof(op->reply));
 	op->reply_fd = -1;
-	error = dispatch_handles(m, row, op);
-	if (error == 0 && row->writes && m->readonly)
-		error = -EROFS;
-	if (error == 0)
-		error = row->handler(m, op);
-	op->reply.error = error;
+	op->reply.error = dispatch_call(m, row, op);
 	return NULL;
 }

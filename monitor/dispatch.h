@@ -15,7 +15,6 @@
 struct op {
 	struct monitor_request	 request;
 	uint8_t			 payload[MONITOR_PAYLOAD_MAX + 1];
-	uint32_t		 payload_len;
 	struct place		 place[2];
 	char			*data;		/* NUL after the last byte */
 	uint32_t		 data_len;
@@ -38,6 +37,12 @@ const char
 	*dispatch_name(uint32_t op);
 
 /*
+ * Answers with a handle, counted as looked up, and the attributes of what `fd`
+ * is a path to.  Takes `fd`, also when it fails.  Returns 0 or -errno.
+ */
+int	entry_add(struct monitor *m, struct op *op, int fd);
+
+/*
  * The operations.  The columns of the table have been checked.  Each returns
  * 0 or -errno; on success it has filled what its reply carries in `op`.
  */
@@ -47,6 +52,7 @@ dispatch_handler
 	op_lookup, op_forget, op_getattr, op_setattr, op_readlink, op_statfs,
 	op_getversion, op_open, op_create, op_mknod, op_mkdir, op_symlink,
 	op_link, op_unlink, op_rmdir, op_rename, op_getxattr, op_setxattr,
-	op_listxattr, op_removexattr;
+	op_listxattr, op_removexattr, op_tmpfile, op_opendir, op_readdir,
+	op_readdirplus, op_fsyncdir, op_releasedir, op_syncfs, op_reset;
 
 #endif /* MONITOR_DISPATCH_H */

@@ -3,27 +3,44 @@
  *
  * The handle table.  Runs privileged.  A handle may be any number: the guest
  * chooses it where node ids are handles.
+ *
+ * Entries are named by their index, never by a pointer, wherever the lock is
+ * let go in between: the array moves when it grows.
  */
 #include "config.h"
 
 #include "monitor/handle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/monitor_proto.h"
+#include "monitor/attr.h"
+#include "monitor/resolve.h"
 
 #define HANDLE_NONE	UINT32_MAX
 #define HANDLE_FIRST	64		/* entries to start with */
+#define HANDLE_LATE	2		/* entries for each descriptor */
+
+/* Where a late entry was read; its directory is held. */
+struct handle_late {
+	uint32_t		dir;		/* index */
+	char			name[];
+};
 
 struct handle_entry {
-	struct handle_key	key;
-	uint64_t		count;		/* lookups; 0 is a free entry */
-	uint32_t		generation;
-	uint32_t		next;		/* in its bucket or free list */
-	int			fd;
+	struct handle_key	 key;
+	uint64_t		 count;		/* lookups */
+	struct handle_late	*late;		/* NULL once it was opened */
+	uint32_t		 generation;
+	uint32_t		 next;		/* in its bucket or free list */
+	uint32_t		 holds;		/* who uses it now */
+	uint32_t		 children;	/* late ones, if a directory */
+	int			 fd;
 };
 
 static uint32_t
@@ -40,7 +57,8 @@ handle_bucket(const struct handle_table *table, const struct handle_key *key)
 static bool
 handle_key_equal(const struct handle_key *a, const struct handle_key *b)
 {
-	return a->ino == b->ino && a->dev == b->dev && a->mnt_id == b->mnt_id;
+	return a->ino == b->ino && a->dev == b->dev &&
+	    a->mnt_id == b->mnt_id && a->born == b->born;
 }
 
 static void
@@ -50,6 +68,17 @@ handle_link(struct handle_table *table, uint32_t index)
 
 	table->entries[index].next = table->buckets[bucket];
 	table->buckets[bucket] = index;
+}
+
+static void
+handle_unlink(struct handle_table *table, uint32_t index)
+{
+	const struct handle_key *key = &table->entries[index].key;
+	uint32_t *link = &table->buckets[handle_bucket(table, key)];
+
+	while (*link != index)
+		link = &table->entries[*link].next;
+	*link = table->entries[index].next;
 }
 
 /* Makes room for `size` entries and distributes the old ones anew. */
@@ -70,8 +99,10 @@ handle_resize(struct handle_table *table, uint32_t size)
 	table->size = size;
 	for (i = 0; i < size; i++)
 		buckets[i] = HANDLE_NONE;
+	/* One that is dead, but held, is in no bucket. */
 	for (i = 0; i < old; i++)
-		handle_link(table, i);
+		if (entries[i].count > 0)
+			handle_link(table, i);
 	for (i = size; i-- > old;) {
 		entries[i] = (struct handle_entry){ .fd = -1,
 		    .generation = 1, .next = table->free_head };
@@ -89,6 +120,7 @@ handle_table_init(struct handle_table *table, uint32_t limit,
 
 	*table = (struct handle_table){ .limit = limit > 0 ? limit : 1,
 	    .free_head = HANDLE_NONE };
+	pthread_mutex_init(&table->lock, NULL);
 	error = handle_resize(table, HANDLE_FIRST);
 	if (error != 0) {
 		close(root_fd);
@@ -102,11 +134,14 @@ handle_table_destroy(struct handle_table *table)
 {
 	uint32_t i;
 
-	for (i = 0; i < table->size; i++)
-		if (table->entries[i].count > 0)
+	for (i = 0; i < table->size; i++) {
+		if (table->entries[i].fd != -1)
 			close(table->entries[i].fd);
+		free(table->entries[i].late);
+	}
 	free(table->entries);
 	free(table->buckets);
+	pthread_mutex_destroy(&table->lock);
 	*table = (struct handle_table){ .free_head = HANDLE_NONE };
 }
 
@@ -124,107 +159,371 @@ handle_entry(const struct handle_table *table, uint64_t handle)
 	return &table->entries[index];
 }
 
-int
-handle_get(const struct handle_table *table, uint64_t handle)
-{
-	const struct handle_entry *entry = handle_entry(table, handle);
-
-	return entry == NULL ? -ESTALE : entry->fd;
-}
-
 static uint64_t
 handle_value(const struct handle_table *table, uint32_t index)
 {
 	return (uint64_t)table->entries[index].generation << 32 | index;
 }
 
-int
-handle_find(struct handle_table *table, const struct handle_key *key,
-    uint64_t *handle_out)
+/* Returns the index of the inode's entry, or HANDLE_NONE. */
+static uint32_t
+handle_search(const struct handle_table *table, const struct handle_key *key)
 {
 	uint32_t index = table->buckets[handle_bucket(table, key)];
 
-	while (index != HANDLE_NONE) {
-		if (handle_key_equal(&table->entries[index].key, key)) {
+	while (index != HANDLE_NONE &&
+	    !handle_key_equal(&table->entries[index].key, key))
+		index = table->entries[index].next;
+	return index;
+}
+
+static void	handle_drop(struct handle_table *, uint32_t);
+
+/* The entry is late no more: its directory may go. */
+static void
+handle_end_late(struct handle_table *table, uint32_t index)
+{
+	struct handle_late *late = table->entries[index].late;
+
+	if (late == NULL)
+		return;
+	table->entries[index].late = NULL;
+	table->entries[late->dir].children--;
+	handle_drop(table, late->dir);
+	free(late);
+}
+
+/* Frees an entry that has no lookups and no holder any more. */
+static void
+handle_free(struct handle_table *table, uint32_t index)
+{
+	struct handle_entry *entry = &table->entries[index];
+
+	handle_end_late(table, index);
+	if (entry->fd != -1) {
+		close(entry->fd);
+		entry->fd = -1;
+		table->open--;
+	}
+	entry->next = table->free_head;
+	table->free_head = index;
+	table->used--;
+}
+
+/* Takes one hold back. */
+static void
+handle_drop(struct handle_table *table, uint32_t index)
+{
+	struct handle_entry *entry = &table->entries[index];
+
+	if (--entry->holds == 0 && entry->count == 0)
+		handle_free(table, index);
+}
+
+/* Stores the descriptor of an entry that was late, or closes it. */
+static int
+handle_store(struct handle_table *table, uint32_t index, int fd)
+{
+	struct handle_entry *entry = &table->entries[index];
+	int error = 0;
+
+	if (entry->fd == -1 && table->open < table->limit) {
+		entry->fd = fd;
+		fd = -1;
+		table->open++;
+		handle_end_late(table, index);
+	} else if (entry->fd == -1)
+		error = -ENFILE;
+	if (fd != -1)
+		close(fd);
+	return error;
+}
+
+/* Returns a descriptor of `name`, if it is that inode still, or -errno. */
+static int
+handle_open_checked(int dir_fd, const char *name, const struct handle_key *want)
+{
+	struct monitor_attr attr;
+	struct handle_key key;
+	int error, fd;
+
+	fd = resolve_entry(dir_fd, name);
+	if (fd < 0)
+		return fd == -ENOENT ? -ESTALE : fd;
+	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &key);
+	if (error == 0 && !handle_key_equal(&key, want))
+		error = -ESTALE;
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/*
+ * Opens an entry that is late and held, as `name` in `dir_fd`.  Lets the lock
+ * go meanwhile; somebody else may have opened it by then.
+ */
+static int
+handle_open_as(struct handle_table *table, uint32_t index, int dir_fd,
+    const char *name)
+{
+	const struct handle_key key = table->entries[index].key;
+	int fd;
+
+	if (table->open >= table->limit)
+		return -ENFILE;
+	pthread_mutex_unlock(&table->lock);
+	fd = handle_open_checked(dir_fd, name, &key);
+	pthread_mutex_lock(&table->lock);
+	return fd < 0 ? fd : handle_store(table, index, fd);
+}
+
+/* The same where it was read. */
+static int
+handle_open_late(struct handle_table *table, uint32_t index)
+{
+	const struct handle_late *late = table->entries[index].late;
+	char name[MONITOR_NAME_MAX + 1];
+	uint32_t dir = late->dir;
+	int error;
+
+	strcpy(name, late->name);
+	/* Held once more: the entry's own hold may end meanwhile. */
+	table->entries[dir].holds++;
+	error = handle_open_as(table, index, table->entries[dir].fd, name);
+	handle_drop(table, dir);
+	return error;
+}
+
+int
+handle_hold(struct handle_table *table, uint64_t handle)
+{
+	uint32_t index = (uint32_t)handle;
+	struct handle_entry *entry;
+	int error = 0, fd = -ESTALE;
+
+	pthread_mutex_lock(&table->lock);
+	entry = handle_entry(table, handle);
+	if (entry != NULL) {
+		entry->holds++;
+		if (entry->fd == -1)
+			error = handle_open_late(table, index);
+		fd = error != 0 ? error : table->entries[index].fd;
+		if (error != 0)
+			handle_drop(table, index);
+	}
+	pthread_mutex_unlock(&table->lock);
+	return fd;
+}
+
+void
+handle_release(struct handle_table *table, uint64_t handle)
+{
+	pthread_mutex_lock(&table->lock);
+	handle_drop(table, (uint32_t)handle);
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* Takes `count` lookups of a live entry back. */
+static void
+handle_count_down(struct handle_table *table, uint32_t index, uint64_t count)
+{
+	struct handle_entry *entry = &table->entries[index];
+
+	if (count < entry->count) {
+		entry->count -= count;
+		return;
+	}
+	handle_unlink(table, index);
+	entry->count = 0;
+	/* 0 is never a generation: handle 0 names nothing. */
+	if (++entry->generation == 0)
+		entry->generation = 1;
+	if (entry->holds == 0)
+		handle_free(table, index);
+}
+
+int
+handle_find(struct handle_table *table, const struct handle_key *key,
+    int dir_fd, const char *name, uint64_t *handle_out)
+{
+	uint32_t index;
+	int error = -ENOENT;
+
+	pthread_mutex_lock(&table->lock);
+	index = handle_search(table, key);
+	if (index != HANDLE_NONE) {
+		error = 0;
+		table->entries[index].holds++;
+		if (table->entries[index].fd == -1)
+			error = handle_open_as(table, index, dir_fd, name);
+		/* It may have been forgotten meanwhile. */
+		if (error == 0 && table->entries[index].count == 0)
+			error = -ENOENT;
+		if (error == 0) {
 			table->entries[index].count++;
 			*handle_out = handle_value(table, index);
-			return 0;
 		}
-		index = table->entries[index].next;
+		handle_drop(table, index);
 	}
-	return -ENOENT;
+	pthread_mutex_unlock(&table->lock);
+	return error;
+}
+
+/* Returns a free entry's index, counted as used, or HANDLE_NONE. */
+static uint32_t
+handle_take_free(struct handle_table *table)
+{
+	uint32_t index;
+
+	if (table->free_head == HANDLE_NONE &&
+	    handle_resize(table, table->size * 2) != 0)
+		return HANDLE_NONE;
+	index = table->free_head;
+	table->free_head = table->entries[index].next;
+	table->used++;
+	return index;
+}
+
+/* Enters a new inode, with a descriptor or where it was read. */
+static int
+handle_enter(struct handle_table *table, const struct handle_key *key, int fd,
+    struct handle_late *late, uint64_t *handle_out)
+{
+	struct handle_entry *entry;
+	uint32_t index;
+
+	if ((fd != -1 && table->open >= table->limit) ||
+	    table->used / HANDLE_LATE >= table->limit)
+		return -ENFILE;
+	index = handle_take_free(table);
+	if (index == HANDLE_NONE)
+		return -ENOMEM;
+	entry = &table->entries[index];
+	entry->key = *key;
+	entry->count = 1;
+	entry->fd = fd;
+	entry->late = late;
+	if (fd != -1)
+		table->open++;
+	handle_link(table, index);
+	*handle_out = handle_value(table, index);
+	return 0;
 }
 
 int
 handle_add(struct handle_table *table, const struct handle_key *key, int fd,
     uint64_t *handle_out)
 {
-	struct handle_entry *entry;
 	uint32_t index;
-	int error;
+	int error = 0;
 
-	error = handle_find(table, key, handle_out);
-	if (error == 0)
-		goto out;
-	error = -ENFILE;
-	if (table->used >= table->limit)
-		goto out;
-	if (table->free_head == HANDLE_NONE) {
-		error = handle_resize(table, table->size * 2);
-		if (error != 0)
-			goto out;
+	pthread_mutex_lock(&table->lock);
+	index = handle_search(table, key);
+	if (index == HANDLE_NONE) {
+		error = handle_enter(table, key, fd, NULL, handle_out);
+		if (error == 0)
+			fd = -1;
+	} else {
+		if (table->entries[index].fd == -1) {
+			error = handle_store(table, index, fd);
+			fd = -1;
+		}
+		if (error == 0) {
+			table->entries[index].count++;
+			*handle_out = handle_value(table, index);
+		}
 	}
-	index = table->free_head;
-	entry = &table->entries[index];
-	table->free_head = entry->next;
-	entry->key = *key;
-	entry->count = 1;
-	entry->fd = fd;
-	fd = -1;
-	handle_link(table, index);
-	table->used++;
-	*handle_out = handle_value(table, index);
-	error = 0;
-out:
+	pthread_mutex_unlock(&table->lock);
 	if (fd != -1)
 		close(fd);
 	return error;
 }
 
-static void
-handle_unlink(struct handle_table *table, uint32_t index)
+int
+handle_add_late(struct handle_table *table, const struct handle_key *key,
+    uint64_t dir, const char *name, uint64_t *handle_out)
 {
-	const struct handle_key *key = &table->entries[index].key;
-	uint32_t *link = &table->buckets[handle_bucket(table, key)];
+	struct handle_late *late;
+	uint32_t index;
+	int error = 0;
 
-	while (*link != index)
-		link = &table->entries[*link].next;
-	*link = table->entries[index].next;
+	if (key->born == 0 || strlen(name) > MONITOR_NAME_MAX)
+		return -ENOENT;
+	pthread_mutex_lock(&table->lock);
+	index = handle_search(table, key);
+	if (index != HANDLE_NONE) {
+		table->entries[index].count++;
+		*handle_out = handle_value(table, index);
+		goto out;
+	}
+	error = -ENOMEM;
+	late = malloc(sizeof(*late) + strlen(name) + 1);
+	if (late == NULL)
+		goto out;
+	late->dir = (uint32_t)dir;
+	strcpy(late->name, name);
+	error = handle_enter(table, key, -1, late, handle_out);
+	if (error != 0) {
+		free(late);
+		goto out;
+	}
+	table->entries[late->dir].holds++;
+	table->entries[late->dir].children++;
+out:
+	pthread_mutex_unlock(&table->lock);
+	return error;
+}
+
+void
+handle_settle(struct handle_table *table, uint64_t dir, int dir_fd,
+    const char *name)
+{
+	struct monitor_attr attr;
+	struct handle_key key;
+	uint32_t index;
+	bool any;
+
+	pthread_mutex_lock(&table->lock);
+	any = table->entries[(uint32_t)dir].children > 0;
+	pthread_mutex_unlock(&table->lock);
+	if (!any ||
+	    attr_get(dir_fd, name, AT_SYMLINK_NOFOLLOW, &attr, &key) != 0)
+		return;
+	pthread_mutex_lock(&table->lock);
+	index = handle_search(table, &key);
+	if (index != HANDLE_NONE && table->entries[index].fd == -1) {
+		table->entries[index].holds++;
+		/* What fails is as if the host had done it: stale. */
+		handle_open_as(table, index, dir_fd, name);
+		handle_drop(table, index);
+	}
+	pthread_mutex_unlock(&table->lock);
 }
 
 int
 handle_forget(struct handle_table *table, uint64_t handle, uint64_t count)
 {
-	struct handle_entry *entry = handle_entry(table, handle);
-	uint32_t index = (uint32_t)handle;
+	int error = 0;
 
-	if (entry == NULL)
-		return -ESTALE;
-	if (handle == MONITOR_ROOT_HANDLE)
-		return 0;
-	if (count < entry->count) {
-		entry->count -= count;
-		return 0;
-	}
-	handle_unlink(table, index);
-	close(entry->fd);
-	entry->fd = -1;
-	entry->count = 0;
-	/* 0 is never a generation: handle 0 names nothing. */
-	if (++entry->generation == 0)
-		entry->generation = 1;
-	entry->next = table->free_head;
-	table->free_head = index;
-	table->used--;
-	return 0;
+	pthread_mutex_lock(&table->lock);
+	if (handle_entry(table, handle) == NULL)
+		error = -ESTALE;
+	else if (handle != MONITOR_ROOT_HANDLE)
+		handle_count_down(table, (uint32_t)handle, count);
+	pthread_mutex_unlock(&table->lock);
+	return error;
+}
+
+void
+handle_forget_all(struct handle_table *table)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&table->lock);
+	/* Index 0 is the root. */
+	for (i = 1; i < table->size; i++)
+		if (table->entries[i].count > 0)
+			handle_count_down(table, i, UINT64_MAX);
+	pthread_mutex_unlock(&table->lock);
 }

@@ -60,6 +60,19 @@ lane_send(struct lane *lane, enum lane_packet_type type, uint32_t slot, int fd)
 	return 0;
 }
 
+/*
+ * A counter that the worker has filled up says EAGAIN (eventfd(2)): it has only
+ * itself to blame.
+ */
+static void
+lane_ring(const struct lane *lane)
+{
+	const uint64_t one = 1;
+
+	while (write(lane->bell, &one, sizeof(one)) == -1 && errno == EINTR)
+		continue;
+}
+
 int
 lane_send_hello(struct lane *lane)
 {
@@ -68,8 +81,7 @@ lane_send_hello(struct lane *lane)
 
 int
 lane_take(struct lane *lane, uint32_t *slot_out,
-    struct monitor_request *request, uint8_t *payload,
-    uint32_t *payload_len_out, const char **why_out)
+    struct monitor_request *request, uint8_t *payload, const char **why_out)
 {
 	const struct lane_slot *from;
 	uint32_t tail, slot;
@@ -103,7 +115,6 @@ lane_take(struct lane *lane, uint32_t *slot_out,
 	lane_copy(payload, from->payload, len);
 	lane->taken++;
 	*slot_out = slot;
-	*payload_len_out = (uint32_t)len;
 	return 1;
 }
 
@@ -136,13 +147,9 @@ lane_complete(struct lane *lane, uint32_t slot, struct monitor_reply *reply,
 	 * Sequentially consistent against lane_sleep_begin(): either the
 	 * worker sees the completion or this sees its flag.
 	 */
-	if (fd == -1 && atomic_load(&shared->worker_sleeps) != 0 &&
-	    atomic_exchange(&shared->worker_sleeps, 0) != 0) {
-		error = lane_send(lane, LANE_DOORBELL, 0, -1);
-		/* A full socket wakes as well as one doorbell more. */
-		if (error != 0 && error != -EAGAIN)
-			return error;
-	}
+	if (atomic_load(&shared->worker_sleeps) != 0 &&
+	    atomic_exchange(&shared->worker_sleeps, 0) != 0)
+		lane_ring(lane);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: ISC
  *
  * The monitor's process.  Runs privileged, confined to the export.  Locks
- * itself up and then serves one lane; it reads nothing else.
+ * itself up and then serves its lanes; it reads nothing else.
  */
 #include "config.h"
 
@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +32,21 @@
  */
 #define MONITOR_POLL_FACTOR	4
 
-/* Descriptors that are no handles: lane, channel, those of one operation. */
-#define MONITOR_FDS_RESERVED	64
+/* Descriptors that are no handles: channel, and of each lane what it is made of
+ * and what one operation takes. */
+#define MONITOR_FDS_RESERVED	(16 + 6 * MONITOR_LANES_MAX)
+
+/* Of what is left, one in so many is for directory streams, up to a limit. */
+#define MONITOR_STREAMS_SHARE	8
+#define MONITOR_STREAMS_MAX	4096
+
+#define MONITOR_STACK		(256 << 10)	/* bytes of a thread's */
+
+/* A lane and who serves it. */
+struct monitor_thread {
+	struct monitor	*monitor;
+	struct lane	 lane;
+};
 
 char *
 monitor_fd_name(int fd, char buf[static MONITOR_FD_NAME_MAX])
@@ -58,7 +73,7 @@ monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 {
 	struct monitor_attr attr;
 	struct handle_key key;
-	uint64_t limit;
+	uint64_t limit, streams;
 	int error;
 
 	error = attr_get(root_fd, "", AT_EMPTY_PATH, &attr, &key);
@@ -68,43 +83,17 @@ monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 		return error;
 	}
 	limit = nofile > 2 * MONITOR_FDS_RESERVED ?
-	    nofile - MONITOR_FDS_RESERVED : MONITOR_FDS_RESERVED;
-	if (limit > UINT32_MAX / 2)
-		limit = UINT32_MAX / 2;
-	error = handle_table_init(&m->handles, (uint32_t)limit, &key, root_fd);
+	    nofile - MONITOR_FDS_RESERVED : nofile / 2;
+	if (limit > UINT32_MAX / 8)
+		limit = UINT32_MAX / 8;
+	streams = limit / MONITOR_STREAMS_SHARE;
+	if (streams > MONITOR_STREAMS_MAX)
+		streams = MONITOR_STREAMS_MAX;
+	stream_table_init(&m->streams, (uint32_t)streams);
+	error = handle_table_init(&m->handles, (uint32_t)(limit - streams),
+	    &key, root_fd);
 	if (error != 0)
 		log_error("handle table: %s", strerror(-error));
-	return error;
-}
-
-/* Everything that narrows what this process can do, in its order. */
-static int
-monitor_lock_down(struct monitor *m, const struct monitor_config *config,
-    int channel)
-{
-	const struct sandbox_config *sandbox = config->sandbox;
-	const int keep[] = { channel, config->share_fd, config->sock };
-	uint64_t nofile;
-	int error, root_fd;
-
-	error = privdrop_close_fds(keep, sizeof(keep) / sizeof(keep[0]));
-	if (error == 0)
-		error = namespace_enter_share(sandbox->mode, config->share_fd,
-		    sandbox->readonly, &root_fd, &m->proc_fd);
-	if (error != 0)
-		return error;
-	close(config->share_fd);
-	error = privdrop_nofile(config->rlimit_nofile, &nofile);
-	if (error == 0)
-		error = monitor_enter_root(m, root_fd, nofile);
-	if (error == 0)
-		error = privdrop_common();
-	if (error == 0)
-		error = caps_apply_monitor(&sandbox->caps);
-	if (error == 0)
-		error = privdrop_die_with_parent(channel);
-	if (error == 0)
-		error = seccomp_enter(SANDBOX_MONITOR, sandbox);
 	return error;
 }
 
@@ -135,7 +124,7 @@ monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
 
 	for (;;) {
 		error = lane_take(lane, &slot, &op->request, op->payload,
-		    &op->payload_len, &wrong);
+		    &wrong);
 		if (error < 0)
 			return wrong;
 		if (error == 0) {
@@ -151,32 +140,144 @@ monitor_serve(struct monitor *m, struct lane *lane, struct op *op)
 	}
 }
 
+/* Serves the lane until a broken rule; then there is no other thread either. */
+static void __attribute__((noreturn))
+monitor_serve_lane(struct monitor *m, struct lane *lane)
+{
+	const char *wrong;
+	struct op *op;
+
+	/* Most lanes are never used: nothing is allocated before a request. */
+	lane_wait(lane);
+	op = malloc(sizeof(*op));
+	if (op == NULL) {
+		log_error("a request's memory: %s", strerror(ENOMEM));
+		_exit(1);
+	}
+	op->request.op = 0;
+	wrong = monitor_serve(m, lane, op);
+	log_error("in or after a request %s, the worker broke a rule that no "
+	    "correct worker breaks (%s): ending",
+	    dispatch_name(op->request.op), wrong);
+	_exit(CHANNEL_EXIT_VIOLATION);
+}
+
+static void *
+monitor_thread(void *arg)
+{
+	struct monitor_thread *thread = arg;
+
+	monitor_serve_lane(thread->monitor, &thread->lane);
+}
+
+/*
+ * One thread for each lane but the first, which is the main thread's.  They
+ * have its capabilities and are there before the filter, which lets no process
+ * or thread be made.
+ */
+static int
+monitor_start_threads(struct monitor_thread *threads, size_t n)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+	size_t i;
+	int error;
+
+	pthread_attr_init(&attr);
+	error = pthread_attr_setstacksize(&attr, MONITOR_STACK);
+	if (error == 0)
+		error = pthread_attr_setdetachstate(&attr,
+		    PTHREAD_CREATE_DETACHED);
+	for (i = 1; i < n && error == 0; i++)
+		error = pthread_create(&id, &attr, monitor_thread,
+		    &threads[i]);
+	pthread_attr_destroy(&attr);
+	if (error != 0)
+		log_error("thread: %s", strerror(error));
+	return -error;
+}
+
+/* Everything that narrows what this process can do, in its order. */
+static int
+monitor_lock_down(struct monitor *m, const struct monitor_config *config,
+    struct monitor_thread *threads, int channel)
+{
+	const struct sandbox_config *sandbox = config->sandbox;
+	int error, keep[2 + 2 * MONITOR_LANES_MAX], root_fd;
+	size_t i, n = 0;
+	uint64_t nofile;
+
+	keep[n++] = channel;
+	keep[n++] = config->share_fd;
+	for (i = 0; i < config->nlanes; i++) {
+		keep[n++] = threads[i].lane.sock;
+		keep[n++] = threads[i].lane.bell;
+	}
+	error = privdrop_close_fds(keep, n);
+	if (error == 0)
+		error = namespace_enter_share(sandbox->mode, config->share_fd,
+		    sandbox->readonly, &root_fd, &m->proc_fd);
+	if (error != 0)
+		return error;
+	close(config->share_fd);
+	error = privdrop_nofile(config->rlimit_nofile, &nofile);
+	if (error == 0)
+		error = monitor_enter_root(m, root_fd, nofile);
+	if (error == 0)
+		error = privdrop_common();
+	if (error == 0)
+		error = caps_apply_monitor(&sandbox->caps);
+	if (error == 0)
+		error = privdrop_die_with_parent(channel);
+	if (error == 0)
+		error = monitor_start_threads(threads, config->nlanes);
+	if (error == 0)
+		error = seccomp_enter(SANDBOX_MONITOR, sandbox);
+	return error;
+}
+
+static int
+monitor_attach_lanes(struct monitor *m, const struct monitor_config *config,
+    struct monitor_thread *threads)
+{
+	const struct monitor_lane_fds *fds = config->lanes;
+	size_t i;
+	int error;
+
+	for (i = 0; i < config->nlanes; i++) {
+		threads[i].monitor = m;
+		error = lane_attach(&threads[i].lane, fds[i].memory,
+		    fds[i].sock, fds[i].bell, config->nslots);
+		if (error != 0) {
+			log_error("lane: %s", strerror(-error));
+			return error;
+		}
+		adaptive_init(&threads[i].lane.wait,
+		    config->poll_us * MONITOR_POLL_FACTOR, ADAPTIVE_MEMORY);
+	}
+	return 0;
+}
+
 int
 monitor_main(void *arg, int channel)
 {
-	static struct op op;
+	static struct monitor_thread threads[MONITOR_LANES_MAX];
+	static struct monitor m;
 	const struct monitor_config *config = arg;
-	struct monitor m = { .naming = config->naming,
-	    .readonly = config->sandbox->readonly,
-	    .uid = geteuid(), .gid = getegid() };
-	struct lane lane;
-	const char *wrong;
 	int error;
 
+	m = (struct monitor){ .naming = config->naming,
+	    .readonly = config->sandbox->readonly,
+	    .uid = geteuid(), .gid = getegid() };
 	log_init(config->log_level, channel_log, &channel);
+	/* An arena for each thread would be 64 MiB of addresses (mallopt(3)). */
+	mallopt(M_ARENA_MAX, 1);
 	monitor_probe(&m);
-	error = lane_attach(&lane, config->memory_fd, config->sock,
-	    config->nslots);
-	if (error != 0) {
-		log_error("lane: %s", strerror(-error));
+	if (monitor_attach_lanes(&m, config, threads) != 0)
 		return 1;
-	}
-	adaptive_init(&lane.wait, config->poll_us * MONITOR_POLL_FACTOR,
-	    ADAPTIVE_MEMORY);
-	error = monitor_lock_down(&m, config, channel);
-	if (error != 0)
+	if (monitor_lock_down(&m, config, threads, channel) != 0)
 		return 1;
-	error = lane_send_hello(&lane);
+	error = lane_send_hello(&threads[0].lane);
 	if (error == 0)
 		error = channel_send(channel, CHANNEL_READY, 0, NULL, 0, NULL,
 		    0);
@@ -184,9 +285,5 @@ monitor_main(void *arg, int channel)
 		log_error("cannot say that it is ready: %s", strerror(-error));
 		return 1;
 	}
-	wrong = monitor_serve(&m, &lane, &op);
-	log_error("in or after a request %s, the worker broke a rule that no "
-	    "correct worker breaks (%s): ending", dispatch_name(op.request.op),
-	    wrong);
-	return CHANNEL_EXIT_VIOLATION;
+	monitor_serve_lane(&m, &threads[0].lane);
 }

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/monitor_proto.h"
 #include "monitor/handle.h"
+#include "monitor/stream.h"
 #include "sandbox/sandbox.h"
 
 /*
@@ -26,6 +27,7 @@
 
 struct monitor {
 	struct handle_table	handles;
+	struct stream_table	streams;
 	unsigned int		naming;		/* MONITOR_BY_* */
 	bool			readonly;
 	int			proc_fd;	/* /proc/self/fd, the cwd */
@@ -36,22 +38,31 @@ struct monitor {
 	uint64_t		no_version_dev;	/* FS_IOC_GETVERSION: ENOTTY */
 };
 
+#define MONITOR_LANES_MAX	66
+
+/* A lane before it is attached. */
+struct monitor_lane_fds {
+	int	memory;
+	int	sock;		/* the monitor's end */
+	int	bell;
+};
+
 /* What the launcher hands over. */
 struct monitor_config {
 	const struct sandbox_config	*sandbox;
 	unsigned int			 naming;
-	uint32_t			 nslots;
+	uint32_t			 nslots;	/* of each lane */
 	uint32_t			 poll_us;
 	uint64_t			 rlimit_nofile;
 	enum log_level			 log_level;
 	int				 share_fd;	/* O_PATH directory */
-	int				 memory_fd;	/* of the lane */
-	int				 sock;		/* of the lane */
+	const struct monitor_lane_fds	*lanes;
+	size_t				 nlanes;
 };
 
 /*
  * The monitor's process: locks itself up, says so on the channel, and serves
- * the lane.  `arg` is a struct monitor_config.  Returns the exit status; only a
+ * the lanes, each in a thread of its own.  `arg` is a struct monitor_config.  Returns the exit status; only a
  * failed start or a broken rule ends it.
  */
 int	monitor_main(void *arg, int channel);

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * GETATTR, SETATTR, READLINK, STATFS, GETVERSION.  Runs privileged.  Trusts
+ * GETATTR, SETATTR, READLINK, STATFS, SYNCFS, GETVERSION.  Runs privileged.  Trusts
  * nothing in a request beyond what dispatch.c checked.
  */
 #include "config.h"
@@ -82,15 +82,13 @@ setattr_times(int fd, const struct monitor_setattr_request *set)
 #define SET_TIMES	(MONITOR_SET_ATIME | MONITOR_SET_MTIME |	\
 			    MONITOR_SET_ATIME_NOW | MONITOR_SET_MTIME_NOW)
 
-int
-op_setattr(struct monitor *m, struct op *op)
+/* Makes the changes that are asked for to what `fd` is a path to. */
+static int
+setattr_all(const struct monitor *m, int fd,
+    const struct monitor_setattr_request *set)
 {
-	const struct monitor_setattr_request *set = &op->request.u.setattr;
-	int error = 0, fd;
+	int error = 0;
 
-	fd = resolve_target(&op->place[0]);
-	if (fd < 0)
-		return fd;
 	/* A change of owner clears set-id bits (chown(2)): the mode is last. */
 	if ((set->valid & SET_OWNER) != 0)
 		error = setattr_owner(fd, set);
@@ -100,7 +98,23 @@ op_setattr(struct monitor *m, struct op *op)
 		error = attr_chmod(m, fd, set->mode);
 	if (error == 0 && (set->valid & SET_TIMES) != 0)
 		error = setattr_times(fd, set);
-	close(fd);
+	return error;
+}
+
+int
+op_setattr(struct monitor *m, struct op *op)
+{
+	struct resolved at;
+	int error;
+
+	error = resolve_inode(&op->place[0], &at);
+	if (error != 0)
+		return error;
+	error = setattr_all(m, at.fd, &op->request.u.setattr);
+	if (error == 0 && (m->naming & MONITOR_BY_HANDLE) != 0)
+		error = attr_get(at.fd, "", AT_EMPTY_PATH, &op->reply.u.attr,
+		    NULL);
+	resolve_release(&at);
 	return error;
 }
 
@@ -132,13 +146,14 @@ op_statfs(struct monitor *m, struct op *op)
 {
 	struct monitor_statfs *out = &op->reply.u.statfs;
 	struct statfs sf;
-	int error = 0, fd;
+	struct resolved at;
+	int error;
 
 	(void)m;
-	fd = resolve_target(&op->place[0]);
-	if (fd < 0)
-		return fd;
-	if (fstatfs(fd, &sf) == -1)
+	error = resolve_inode(&op->place[0], &at);
+	if (error != 0)
+		return error;
+	if (fstatfs(at.fd, &sf) == -1)
 		error = -errno;
 	else
 		*out = (struct monitor_statfs){
@@ -154,6 +169,22 @@ op_statfs(struct monitor *m, struct op *op)
 			.namelen = (uint64_t)sf.f_namelen,
 			.frsize = (uint64_t)sf.f_frsize
 		};
+	resolve_release(&at);
+	return error;
+}
+
+int
+op_syncfs(struct monitor *m, struct op *op)
+{
+	int error = 0, fd;
+
+	(void)m;
+	/* syncfs(2) takes no O_PATH descriptor; a directory always opens. */
+	fd = resolve_directory(op->place[0].fd);
+	if (fd < 0)
+		return fd;
+	if (syncfs(fd) == -1)
+		error = -errno;
 	close(fd);
 	return error;
 }

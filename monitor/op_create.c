@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * CREATE, MKNOD, MKDIR, SYMLINK.  Runs privileged.  Trusts nothing in a
+ * CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK.  Runs privileged.  Trusts nothing in a
  * request beyond what dispatch.c checked.
  *
  * The monitor creates as itself, with the plain permission bits, then gives
@@ -31,6 +31,7 @@ struct creation {
 	mode_t			type;		/* S_IFMT bits */
 	mode_t			mode;		/* 07777, as asked for */
 	struct monitor_owner	owner;
+	struct monitor_member	member;
 	bool			group_inherited; /* set-group-ID parent */
 	gid_t			parent_gid;
 	struct timespec		parent_ctime;	/* before the request */
@@ -73,7 +74,8 @@ creation_special_bits(const struct creation *c)
 	mode_t bits = c->mode & SPECIAL_BITS;
 
 	if (c->type == S_IFREG && c->group_inherited && c->owner.uid != 0 &&
-	    c->owner.gid != c->parent_gid && (c->mode & S_IXGRP) != 0)
+	    c->owner.gid != c->parent_gid && (c->member.known == 0 ||
+	    c->member.gid != c->parent_gid) && (c->mode & S_IXGRP) != 0)
 		bits &= (mode_t)~S_ISGID;
 	return bits;
 }
@@ -161,36 +163,53 @@ creation_is_ours(const struct monitor *m, const struct creation *c, int fd,
 	    creation_is_new(c, fd);
 }
 
+/* Gives what mknodat(2) and its kin have made to its owner, if it is that. */
+static int
+creation_hand_over(const struct monitor *m, const struct creation *c, int fd,
+    struct stat *st)
+{
+	int error;
+
+	if (fstat(fd, st) == -1)
+		return -errno;
+	if (creation_is_plain(m, c))
+		return 0;
+	if (!creation_is_ours(m, c, fd, st))
+		return -ESTALE;
+	error = creation_give(m, c, fd, st);
+	if (error != 0)
+		creation_undo(c, st);
+	return error;
+}
+
 /* Finishes what mknodat(2), mkdirat(2) or symlinkat(2) have made. */
 static int
-creation_finish(const struct monitor *m, const struct creation *c)
+creation_finish(struct monitor *m, struct op *op, const struct creation *c)
 {
 	struct stat st;
 	int error, fd;
 
-	if (creation_is_plain(m, c))
+	if (creation_is_plain(m, c) && (m->naming & MONITOR_BY_HANDLE) == 0)
 		return 0;
 	fd = resolve_entry(c->at.fd, c->at.name);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) == -1)
-		error = -errno;
-	else if (!creation_is_ours(m, c, fd, &st))
-		error = -ESTALE;
-	else {
-		error = creation_give(m, c, fd, &st);
-		if (error != 0)
-			creation_undo(c, &st);
+	error = creation_hand_over(m, c, fd, &st);
+	if (error != 0 || (m->naming & MONITOR_BY_HANDLE) == 0) {
+		close(fd);
+		return error;
 	}
-	close(fd);
+	error = entry_add(m, op, fd);
+	if (error != 0)
+		creation_undo(c, &st);
 	return error;
 }
 
 /* Ends what began with a resolved parent; `result` is the system call's. */
 static int
-creation_end(const struct monitor *m, struct creation *c, int result)
+creation_end(struct monitor *m, struct op *op, struct creation *c, int result)
 {
-	int error = result == -1 ? -errno : creation_finish(m, c);
+	int error = result == -1 ? -errno : creation_finish(m, op, c);
 
 	resolve_release(&c->at);
 	return error;
@@ -201,7 +220,8 @@ op_mknod(struct monitor *m, struct op *op)
 {
 	const struct monitor_mknod_request *args = &op->request.u.mknod;
 	struct creation c = { .type = args->mode & S_IFMT,
-	    .mode = args->mode & 07777, .owner = args->owner };
+	    .mode = args->mode & 07777, .owner = args->owner,
+	    .member = args->member };
 	int error;
 
 	error = creation_begin(op, &c);
@@ -209,7 +229,7 @@ op_mknod(struct monitor *m, struct op *op)
 		return error;
 	if (c.type == 0)
 		c.type = S_IFREG;	/* as mknod(2) takes it */
-	return creation_end(m, &c, mknodat(c.at.fd, c.at.name,
+	return creation_end(m, op, &c, mknodat(c.at.fd, c.at.name,
 	    c.type | (c.mode & 0777), args->rdev));
 }
 
@@ -224,7 +244,8 @@ op_mkdir(struct monitor *m, struct op *op)
 	error = creation_begin(op, &c);
 	if (error != 0)
 		return error;
-	return creation_end(m, &c, mkdirat(c.at.fd, c.at.name, c.mode & 0777));
+	return creation_end(m, op, &c, mkdirat(c.at.fd, c.at.name,
+	    c.mode & 0777));
 }
 
 int
@@ -237,30 +258,65 @@ op_symlink(struct monitor *m, struct op *op)
 	error = creation_begin(op, &c);
 	if (error != 0)
 		return error;
-	return creation_end(m, &c, symlinkat(op->data, c.at.fd, c.at.name));
+	return creation_end(m, op, &c, symlinkat(op->data, c.at.fd,
+	    c.at.name));
+}
+
+/* Finishes a new file that `fd` is open on.  Closes it when it fails. */
+static int
+create_finish(const struct monitor *m, const struct creation *c, int fd,
+    struct stat *made)
+{
+	int error;
+
+	if (fstat(fd, made) == -1)
+		error = -errno;
+	else
+		error = creation_is_plain(m, c) ? 0 :
+		    creation_give(m, c, fd, made);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 /* Creates, finishes and opens the file.  Returns its descriptor or -errno. */
 static int
-create_file(const struct monitor *m, const struct creation *c, int flags)
+create_file(const struct monitor *m, const struct creation *c, int flags,
+    struct stat *made)
 {
-	struct stat st;
-	int error = 0, fd;
+	int fd, file;
 
-	fd = resolve_create(c->at.fd, c->at.name, flags | O_NOCTTY,
+	file = resolve_create(c->at.fd, c->at.name, flags | O_NOCTTY,
 	    c->mode & 0777);
-	if (fd < 0 || creation_is_plain(m, c))
-		return fd;
-	if (fstat(fd, &st) == -1)
-		error = -errno;
-	else {
-		error = creation_give(m, c, fd, &st);
-		if (error != 0)
-			creation_undo(c, &st);
+	if (file < 0)
+		return file;
+	fd = create_finish(m, c, file, made);
+	if (fd < 0)
+		creation_undo(c, made);
+	return fd;
+}
+
+/*
+ * Answers with the open file and, where handles are used, one of it.  Takes
+ * `fd`, also when it fails.
+ */
+static int
+create_answer(struct monitor *m, struct op *op, int fd)
+{
+	char name[MONITOR_FD_NAME_MAX];
+	int error = 0, path;
+
+	if ((m->naming & MONITOR_BY_HANDLE) != 0) {
+		/* Not by its name, which may be another file's by now. */
+		path = openat(m->proc_fd, monitor_fd_name(fd, name),
+		    O_PATH | O_NOCTTY | O_CLOEXEC);
+		error = path == -1 ? -errno : entry_add(m, op, path);
 	}
-	if (error == 0)
-		return fd;
-	close(fd);
+	if (error != 0)
+		close(fd);
+	else
+		op->reply_fd = fd;
 	return error;
 }
 
@@ -269,24 +325,48 @@ op_create(struct monitor *m, struct op *op)
 {
 	const struct monitor_create_request *args = &op->request.u.create;
 	struct creation c = { .type = S_IFREG, .mode = args->mode,
-	    .owner = args->owner };
+	    .owner = args->owner, .member = args->member };
 	int error, fd, i, flags = (int)args->flags;
+	struct stat made;
+	bool new = false;
 
 	error = creation_begin(op, &c);
 	if (error != 0)
 		return error;
 	/* Made or opened: which one is never left to a race. */
 	for (i = 0; i < CREATE_TRIES; i++) {
-		fd = create_file(m, &c, flags & ~O_EXCL);
+		fd = create_file(m, &c, flags & ~O_EXCL, &made);
+		new = fd >= 0;
 		if (fd != -EEXIST || (flags & O_EXCL) != 0)
 			break;
 		fd = open_target(m, &op->place[0], flags, false);
 		if (fd != -ENOENT)
 			break;
 	}
+	error = fd < 0 ? fd : create_answer(m, op, fd);
+	if (error != 0 && new)
+		creation_undo(&c, &made);
+	resolve_release(&c.at);
+	return error;
+}
+
+int
+op_tmpfile(struct monitor *m, struct op *op)
+{
+	const struct monitor_create_request *args = &op->request.u.create;
+	struct creation c = { .type = S_IFREG, .mode = args->mode,
+	    .owner = args->owner, .member = args->member };
+	struct stat st;
+	int error, fd;
+
+	error = creation_begin(op, &c);
+	if (error != 0)
+		return error;
+	fd = resolve_tmpfile(c.at.fd, (int)args->flags | O_NOCTTY,
+	    c.mode & 0777);
 	resolve_release(&c.at);
 	if (fd < 0)
 		return fd;
-	op->reply_fd = fd;
-	return 0;
+	fd = create_finish(m, &c, fd, &st);
+	return fd < 0 ? fd : create_answer(m, op, fd);
 }

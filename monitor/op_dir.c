@@ -29,6 +29,15 @@ dir_resolve_both(struct op *op, struct resolved *from, struct resolved *to)
 	return error;
 }
 
+/* What was linked was looked up once more. */
+static int
+dir_answer_link(struct monitor *m, struct op *op)
+{
+	int fd = resolve_target(&op->place[0]);
+
+	return fd < 0 ? fd : entry_add(m, op, fd);
+}
+
 int
 op_link(struct monitor *m, struct op *op)
 {
@@ -50,13 +59,28 @@ op_link(struct monitor *m, struct op *op)
 		result = linkat(from.fd, from.name, to.fd, to.name, 0);
 	if (result == -1)
 		error = -errno;
+	else if ((m->naming & MONITOR_BY_HANDLE) != 0)
+		error = dir_answer_link(m, op);
 	resolve_release(&to);
 	resolve_release(&from);
 	return error;
 }
 
+/*
+ * Before the name goes: where handles have no descriptor yet, it is all that
+ * leads to the inode.
+ */
+static void
+dir_settle(struct monitor *m, const struct op *op, int i,
+    const struct resolved *at)
+{
+	if ((m->naming & MONITOR_BY_HANDLE) != 0)
+		handle_settle(&m->handles, op->request.place[i].handle, at->fd,
+		    at->name);
+}
+
 static int
-dir_remove(struct op *op, int flags)
+dir_remove(struct monitor *m, struct op *op, int flags)
 {
 	struct resolved at;
 	int error;
@@ -64,6 +88,7 @@ dir_remove(struct op *op, int flags)
 	error = resolve_parent(&op->place[0], &at);
 	if (error != 0)
 		return error;
+	dir_settle(m, op, 0, &at);
 	if (unlinkat(at.fd, at.name, flags) == -1)
 		error = -errno;
 	resolve_release(&at);
@@ -73,15 +98,13 @@ dir_remove(struct op *op, int flags)
 int
 op_unlink(struct monitor *m, struct op *op)
 {
-	(void)m;
-	return dir_remove(op, 0);
+	return dir_remove(m, op, 0);
 }
 
 int
 op_rmdir(struct monitor *m, struct op *op)
 {
-	(void)m;
-	return dir_remove(op, AT_REMOVEDIR);
+	return dir_remove(m, op, AT_REMOVEDIR);
 }
 
 int
@@ -90,10 +113,11 @@ op_rename(struct monitor *m, struct op *op)
 	struct resolved from, to;
 	int error;
 
-	(void)m;
 	error = dir_resolve_both(op, &from, &to);
 	if (error != 0)
 		return error;
+	dir_settle(m, op, 0, &from);
+	dir_settle(m, op, 1, &to);
 	/* The C library's renameat2() makes another call of flags 0. */
 	if (syscall(SYS_renameat2, from.fd, from.name, to.fd, to.name,
 	    op->request.u.rename.flags) == -1)

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * LOOKUP, FORGET.  Runs privileged.  Trusts nothing in a request beyond what
+ * LOOKUP, FORGET, RESET.  Runs privileged.  Trusts nothing in a request beyond what
  * dispatch.c checked.
  */
 #include "config.h"
@@ -15,29 +15,36 @@
 #include "monitor/dispatch.h"
 
 int
-op_lookup(struct monitor *m, struct op *op)
+entry_add(struct monitor *m, struct op *op, int fd)
 {
-	struct place *place = &op->place[0];
-	struct monitor_attr *attr = &op->reply.u.attr;
 	struct handle_key key;
-	int error, fd;
+	int error;
 
-	error = attr_get(place->fd, place->name, AT_SYMLINK_NOFOLLOW, attr,
-	    &key);
-	if (error != 0)
-		return error;
-	if (handle_find(&m->handles, &key, &op->reply.handle) == 0)
-		return 0;
-	fd = resolve_target(place);
-	if (fd < 0)
-		return fd;
-	/* Whatever has the name by now: the key and the fd must agree. */
-	error = attr_get(fd, "", AT_EMPTY_PATH, attr, &key);
+	error = attr_get(fd, "", AT_EMPTY_PATH, &op->reply.u.attr, &key);
 	if (error != 0) {
 		close(fd);
 		return error;
 	}
 	return handle_add(&m->handles, &key, fd, &op->reply.handle);
+}
+
+int
+op_lookup(struct monitor *m, struct op *op)
+{
+	struct place *place = &op->place[0];
+	struct handle_key key;
+	int error, fd;
+
+	error = attr_get(place->fd, place->name, AT_SYMLINK_NOFOLLOW,
+	    &op->reply.u.attr, &key);
+	if (error != 0)
+		return error;
+	if (handle_find(&m->handles, &key, place->fd, place->name,
+	    &op->reply.handle) == 0)
+		return 0;
+	fd = resolve_target(place);
+	/* Whatever has the name by now: the key and the fd must agree. */
+	return fd < 0 ? fd : entry_add(m, op, fd);
 }
 
 int
@@ -51,5 +58,14 @@ op_forget(struct monitor *m, struct op *op)
 		memcpy(&forget, op->data + at, sizeof(forget));
 		handle_forget(&m->handles, forget.handle, forget.count);
 	}
+	return 0;
+}
+
+int
+op_reset(struct monitor *m, struct op *op)
+{
+	(void)op;
+	stream_remove_all(&m->streams);
+	handle_forget_all(&m->handles);
 	return 0;
 }

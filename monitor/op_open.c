@@ -38,18 +38,19 @@ open_target(const struct monitor *m, struct place *place, int flags,
     bool directories)
 {
 	char name[MONITOR_FD_NAME_MAX];
-	int error, fd, file;
+	struct resolved at;
+	int error, file;
 
-	fd = resolve_target(place);
-	if (fd < 0)
-		return fd;
-	error = open_permitted(fd, directories);
+	error = resolve_inode(place, &at);
+	if (error != 0)
+		return error;
+	error = open_permitted(at.fd, directories);
 	if (error == 0) {
-		file = openat(m->proc_fd, monitor_fd_name(fd, name),
+		file = openat(m->proc_fd, monitor_fd_name(at.fd, name),
 		    flags | O_NOCTTY | O_CLOEXEC);
 		error = file == -1 ? -errno : file;
 	}
-	close(fd);
+	resolve_release(&at);
 	return error;
 }
 

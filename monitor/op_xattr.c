@@ -32,9 +32,9 @@ _Static_assert(sizeof(struct xattr_arguments) == 16, "layout");
 /* A path for the calls: a name in `dir_fd`, or one in /proc/self/fd. */
 struct xattr_path {
 	struct resolved	 at;
-	int		 fd;		/* -1, or the inode itself, owned */
+	int		 dir_fd;	/* of the *at calls, as flags */
 	const char	*path;
-	int		 flags;		/* of the *at calls */
+	int		 flags;
 	char		 fd_name[MONITOR_FD_NAME_MAX];
 };
 
@@ -44,19 +44,19 @@ xattr_path_open(struct monitor *m, struct op *op, struct xattr_path *xp)
 	struct place *place = &op->place[0];
 	int error;
 
-	xp->fd = -1;
 	xp->at = (struct resolved){ .owned = false };
 	if (m->has_xattrat && place->has_name) {
 		error = resolve_parent(place, &xp->at);
 		xp->path = xp->at.name;
+		xp->dir_fd = xp->at.fd;
 		xp->flags = AT_SYMLINK_NOFOLLOW;
 		return error;
 	}
-	xp->fd = resolve_target(place);
-	if (xp->fd < 0)
-		return xp->fd;
-	xp->at.fd = m->proc_fd;
-	xp->path = monitor_fd_name(xp->fd, xp->fd_name);
+	error = resolve_inode(place, &xp->at);
+	if (error != 0)
+		return error;
+	xp->path = monitor_fd_name(xp->at.fd, xp->fd_name);
+	xp->dir_fd = m->proc_fd;
 	xp->flags = 0;		/* follow it to the inode, and no further */
 	return 0;
 }
@@ -65,8 +65,6 @@ static void
 xattr_path_close(struct xattr_path *xp)
 {
 	resolve_release(&xp->at);
-	if (xp->fd != -1)
-		close(xp->fd);
 }
 
 static ssize_t
@@ -76,7 +74,7 @@ xattr_get(const struct monitor *m, const struct xattr_path *xp,
 	struct xattr_arguments args = { (uintptr_t)value, size, 0 };
 
 	if (m->has_xattrat)
-		return syscall(SYS_getxattrat, xp->at.fd, xp->path, xp->flags,
+		return syscall(SYS_getxattrat, xp->dir_fd, xp->path, xp->flags,
 		    name, &args, sizeof(args));
 	return getxattr(xp->path, name, value, size);
 }
@@ -88,7 +86,7 @@ xattr_set(const struct monitor *m, const struct xattr_path *xp,
 	struct xattr_arguments args = { (uintptr_t)value, size, flags };
 
 	if (m->has_xattrat)
-		return (int)syscall(SYS_setxattrat, xp->at.fd, xp->path,
+		return (int)syscall(SYS_setxattrat, xp->dir_fd, xp->path,
 		    xp->flags, name, &args, sizeof(args));
 	return setxattr(xp->path, name, value, size, (int)flags);
 }
@@ -98,7 +96,7 @@ xattr_list(const struct monitor *m, const struct xattr_path *xp, char *list,
     uint32_t size)
 {
 	if (m->has_xattrat)
-		return syscall(SYS_listxattrat, xp->at.fd, xp->path, xp->flags,
+		return syscall(SYS_listxattrat, xp->dir_fd, xp->path, xp->flags,
 		    list, size);
 	return listxattr(xp->path, list, size);
 }
@@ -108,7 +106,7 @@ xattr_remove(const struct monitor *m, const struct xattr_path *xp,
     const char *name)
 {
 	if (m->has_xattrat)
-		return (int)syscall(SYS_removexattrat, xp->at.fd, xp->path,
+		return (int)syscall(SYS_removexattrat, xp->dir_fd, xp->path,
 		    xp->flags, name);
 	return removexattr(xp->path, name);
 }

@@ -87,6 +87,18 @@ resolve_entry(int dir_fd, const char *name)
 }
 
 int
+resolve_inode(struct place *place, struct resolved *out)
+{
+	*out = (struct resolved){ .fd = place->fd, .name = "",
+	    .flags = AT_EMPTY_PATH };
+	if (place->path_len == 0 && !place->has_name)
+		return 0;
+	out->fd = resolve_target(place);
+	out->owned = out->fd >= 0;
+	return out->owned ? 0 : out->fd;
+}
+
+int
 resolve_target(struct place *place)
 {
 	int fd;
@@ -107,4 +119,18 @@ resolve_create(int dir_fd, const char *name, int flags, mode_t mode)
 {
 	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
 	    flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+int
+resolve_directory(int dir_fd)
+{
+	return resolve_open(dir_fd, ".", RESOLVE_BENEATH,
+	    O_RDONLY | O_DIRECTORY, 0);
+}
+
+int
+resolve_tmpfile(int dir_fd, int flags, mode_t mode)
+{
+	return resolve_open(dir_fd, ".", RESOLVE_BENEATH,
+	    flags | O_TMPFILE, mode);
 }

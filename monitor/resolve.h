@@ -43,6 +43,12 @@ int	resolve_parent(struct place *place, struct resolved *out);
 void	resolve_release(struct resolved *resolved);
 
 /*
+ * The same for what the place names itself: the descriptor of `out` is of
+ * that, a symbolic link itself included, and has no name.
+ */
+int	resolve_inode(struct place *place, struct resolved *out);
+
+/*
  * Returns an O_PATH descriptor of what the place names, a symbolic link
  * itself included, which the caller owns; or -errno.
  */
@@ -50,6 +56,18 @@ int	resolve_target(struct place *place);
 
 /* The same of one name in the directory `dir_fd`. */
 int	resolve_entry(int dir_fd, const char *name);
+
+/*
+ * Opens the directory that `dir_fd` is a path to, for reading.  Returns the
+ * descriptor or -errno.
+ */
+int	resolve_directory(int dir_fd);
+
+/*
+ * Makes a regular file without a name in the directory `dir_fd`, and opens it
+ * with `flags`.  Returns the descriptor or -errno.
+ */
+int	resolve_tmpfile(int dir_fd, int flags, mode_t mode);
 
 /*
  * Creates the regular file `name`, which must not exist, in the directory

@@ -140,7 +140,7 @@ lane_ready(const struct lane *lane)
 	    memory_order_acquire) != lane->reaped;
 }
 
-/* The descriptor of `slot`; doorbells rung before it are passed over. */
+/* The descriptor of `slot`, which comes before its completion. */
 static int
 lane_receive_descriptor(struct lane *lane, uint32_t slot, int *fd_out)
 {
@@ -149,7 +149,7 @@ lane_receive_descriptor(struct lane *lane, uint32_t slot, int *fd_out)
 
 	do {
 		type = lane_receive(lane, MSG_DONTWAIT, &packet_slot, fd_out);
-	} while (type == LANE_DOORBELL || type == -EINTR);
+	} while (type == -EINTR);
 	if (type < 0)
 		return type;
 	if (type != LANE_DESCRIPTOR || packet_slot != slot) {
@@ -203,30 +203,10 @@ lane_sleep_begin(struct lane *lane)
 	return false;
 }
 
-/*
- * Takes a doorbell off the socket if that is what comes first.  A descriptor
- * rings as well, and must stay for lane_reap(): so this looks before it takes,
- * without a control buffer, which installs no descriptor (recv(2)).
- */
-static bool
-lane_answer_doorbell(struct lane *lane)
-{
-	struct lane_packet packet;
-	ssize_t n;
-
-	n = recv(lane->sock, &packet, sizeof(packet),
-	    MSG_PEEK | MSG_DONTWAIT);
-	if (n != sizeof(packet) || packet.type != LANE_DOORBELL)
-		return false;
-	return recv(lane->sock, &packet, sizeof(packet), MSG_DONTWAIT) > 0;
-}
-
 void
 lane_sleep_end(struct lane *lane)
 {
 	atomic_store(&lane->shared->worker_sleeps, 0);
-	while (lane_answer_doorbell(lane))
-		continue;
 }
 
 void

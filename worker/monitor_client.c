@@ -366,3 +366,135 @@ monitor_removexattr(struct monitor_client *client,
 	call_data(&call, name, name_len);
 	return call_submit(&call);
 }
+
+int
+monitor_lookup(struct monitor_client *client,
+    const struct monitor_where *where, monitor_done *done, void *arg)
+{
+	return simple_call(client, MONITOR_LOOKUP, where, done, arg);
+}
+
+/* Of what is one way, only the slot comes back. */
+static void
+forget_done(void *arg, const struct monitor_reply *reply, const uint8_t *data,
+    int fd)
+{
+	(void)arg;
+	(void)reply;
+	(void)data;
+	if (fd != -1)
+		close(fd);
+}
+
+int
+monitor_forget(struct monitor_client *client,
+    const struct monitor_forget *forgets, size_t n)
+{
+	const struct monitor_where nowhere = { 0 };
+	struct call call;
+	int error;
+
+	if (n == 0 || n > MONITOR_FORGETS)
+		return -EINVAL;
+	error = call_begin(&call, client, MONITOR_FORGET, &nowhere,
+	    forget_done, NULL);
+	if (error != 0)
+		return error;
+	call_data(&call, forgets, n * sizeof(*forgets));
+	return call_submit(&call);
+}
+
+int
+monitor_tmpfile(struct monitor_client *client,
+    const struct monitor_where *where,
+    const struct monitor_create_request *create, monitor_done *done,
+    void *arg)
+{
+	struct call call;
+	int error;
+
+	error = call_begin(&call, client, MONITOR_TMPFILE, where, done, arg);
+	if (error != 0)
+		return error;
+	call.request->u.create = *create;
+	return call_submit(&call);
+}
+
+int
+monitor_opendir(struct monitor_client *client,
+    const struct monitor_where *where, monitor_done *done, void *arg)
+{
+	return simple_call(client, MONITOR_OPENDIR, where, done, arg);
+}
+
+int
+monitor_readdir(struct monitor_client *client,
+    const struct monitor_where *where, bool plus,
+    const struct monitor_readdir_request *readdir, monitor_done *done,
+    void *arg)
+{
+	struct call call;
+	int error;
+
+	error = call_begin(&call, client,
+	    plus ? MONITOR_READDIRPLUS : MONITOR_READDIR, where, done, arg);
+	if (error != 0)
+		return error;
+	call.request->u.readdir = *readdir;
+	return call_submit(&call);
+}
+
+/* All that is about a stream. */
+static int
+stream_call(struct monitor_client *client, enum monitor_op op,
+    const struct monitor_where *where,
+    const struct monitor_stream_request *stream, monitor_done *done,
+    void *arg)
+{
+	struct call call;
+	int error;
+
+	error = call_begin(&call, client, op, where, done, arg);
+	if (error != 0)
+		return error;
+	call.request->u.stream = *stream;
+	return call_submit(&call);
+}
+
+int
+monitor_fsyncdir(struct monitor_client *client,
+    const struct monitor_where *where, uint64_t stream, bool datasync,
+    monitor_done *done, void *arg)
+{
+	const struct monitor_stream_request request = { .stream = stream,
+	    .datasync = datasync };
+
+	return stream_call(client, MONITOR_FSYNCDIR, where, &request, done,
+	    arg);
+}
+
+int
+monitor_releasedir(struct monitor_client *client,
+    const struct monitor_where *where, uint64_t stream, monitor_done *done,
+    void *arg)
+{
+	const struct monitor_stream_request request = { .stream = stream };
+
+	return stream_call(client, MONITOR_RELEASEDIR, where, &request, done,
+	    arg);
+}
+
+int
+monitor_syncfs(struct monitor_client *client,
+    const struct monitor_where *where, monitor_done *done, void *arg)
+{
+	return simple_call(client, MONITOR_SYNCFS, where, done, arg);
+}
+
+int
+monitor_reset(struct monitor_client *client, monitor_done *done, void *arg)
+{
+	const struct monitor_where nowhere = { 0 };
+
+	return simple_call(client, MONITOR_RESET, &nowhere, done, arg);
+}

@@ -13,6 +13,7 @@
 #ifndef WORKER_MONITOR_CLIENT_H
 #define WORKER_MONITOR_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -120,5 +121,45 @@ int	monitor_setxattr(struct monitor_client *client,
 int	monitor_removexattr(struct monitor_client *client,
 	    const struct monitor_where *where, const void *name,
 	    size_t name_len, monitor_done *done, void *arg);
+
+/*
+ * By handle only.  There, LOOKUP, CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK and
+ * LINK answer with a handle, which is one lookup more for FORGET to take back,
+ * and with attributes; SETATTR with attributes.
+ */
+int	monitor_lookup(struct monitor_client *client,
+	    const struct monitor_where *where, monitor_done *done, void *arg);
+
+/* At most MONITOR_FORGETS of them.  One way: nobody is told. */
+int	monitor_forget(struct monitor_client *client,
+	    const struct monitor_forget *forgets, size_t n);
+
+/* `where` is the directory, without a name; answers with a data fd as well. */
+int	monitor_tmpfile(struct monitor_client *client,
+	    const struct monitor_where *where,
+	    const struct monitor_create_request *create,
+	    monitor_done *done, void *arg);
+
+/* The answer's handle is the stream, which is the directory's alone. */
+int	monitor_opendir(struct monitor_client *client,
+	    const struct monitor_where *where, monitor_done *done, void *arg);
+
+/* The answer's data are struct monitor_dirent; none is the end. */
+int	monitor_readdir(struct monitor_client *client,
+	    const struct monitor_where *where, bool plus,
+	    const struct monitor_readdir_request *readdir,
+	    monitor_done *done, void *arg);
+int	monitor_fsyncdir(struct monitor_client *client,
+	    const struct monitor_where *where, uint64_t stream, bool datasync,
+	    monitor_done *done, void *arg);
+int	monitor_releasedir(struct monitor_client *client,
+	    const struct monitor_where *where, uint64_t stream,
+	    monitor_done *done, void *arg);
+int	monitor_syncfs(struct monitor_client *client,
+	    const struct monitor_where *where, monitor_done *done, void *arg);
+
+/* Forgets all handles but the root's, and closes all streams. */
+int	monitor_reset(struct monitor_client *client, monitor_done *done,
+	    void *arg);
 
 #endif /* WORKER_MONITOR_CLIENT_H */

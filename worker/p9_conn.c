@@ -24,6 +24,7 @@
 
 #include "common/channel.h"
 #include "common/log.h"
+#include "worker/event_loop.h"
 #include "worker/reader.h"
 
 /*
@@ -65,13 +66,27 @@ conn_output_event(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-conn_lane_event(evutil_socket_t fd, short what, void *arg)
+conn_fail(struct p9_conn *conn, const char *what, int error)
 {
-	struct p9_conn *conn = arg;
+	log_error("%s: %s", what, strerror(-error));
+	conn->end = P9_CONN_FAILED;
+}
 
+/* There is nothing to take off: waking up was all. */
+static void
+conn_bell_event(evutil_socket_t fd, short what, void *arg)
+{
 	(void)fd;
 	(void)what;
-	conn->lane_rang = true;
+	(void)arg;
+}
+
+static void
+conn_monitor_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_fail(arg, "the monitor is gone", -EPIPE);
 }
 
 static void
@@ -91,28 +106,6 @@ conn_channel_event(evutil_socket_t fd, short what, void *arg)
 		conn->end = P9_CONN_STOP;
 }
 
-/* Makes and adds a lasting event for reading.  Returns it or NULL. */
-static struct event *
-watch(struct p9_conn *conn, int fd, event_callback_fn callback)
-{
-	struct event *event;
-
-	event = event_new(conn->base, fd, EV_READ | EV_PERSIST, callback,
-	    conn);
-	if (event != NULL && event_add(event, NULL) == -1) {
-		event_free(event);
-		event = NULL;
-	}
-	return event;
-}
-
-static void
-conn_fail(struct p9_conn *conn, const char *what, int error)
-{
-	log_error("%s: %s", what, strerror(-error));
-	conn->end = P9_CONN_FAILED;
-}
-
 /* Returns whether not even the request in progress can be finished. */
 static bool
 conn_is_lost(const struct p9_conn *conn)
@@ -126,28 +119,6 @@ conn_sleep(struct p9_conn *conn)
 {
 	if (event_base_loop(conn->base, EVLOOP_ONCE) == -1)
 		conn_fail(conn, "event loop", -EIO);
-}
-
-/*
- * After the lane rang: takes the doorbells off.  Nothing else comes unless it
- * was asked for; the end comes when the monitor is gone.
- */
-static void
-conn_answer_lane(struct p9_conn *conn)
-{
-	uint8_t byte;
-	ssize_t n;
-
-	lane_sleep_end(conn->lane);
-	if (!conn->lane_rang)
-		return;
-	conn->lane_rang = false;
-	n = recv(conn->lane->sock, &byte, sizeof(byte),
-	    MSG_PEEK | MSG_DONTWAIT);
-	if (n == 0)
-		conn_fail(conn, "the monitor is gone", -EPIPE);
-	else if (n == -1 && errno != EAGAIN && errno != EINTR)
-		conn_fail(conn, "the monitor is gone", -errno);
 }
 
 /*
@@ -166,8 +137,6 @@ conn_sleep_input(struct p9_conn *conn)
 	conn->waits_input = true;
 	conn_sleep(conn);
 	conn->waits_input = false;
-	if (conn->lane_rang)
-		conn_answer_lane(conn);
 }
 
 /* What is in the buffer moves to its front when the rest needs the room. */
@@ -280,8 +249,6 @@ conn_sleep_output(struct p9_conn *conn)
 		conn_fail(conn, "event loop", -ENOMEM);
 	else
 		conn_sleep(conn);
-	if (conn->lane_rang)
-		conn_answer_lane(conn);
 	return conn_is_lost(conn) ? -ECANCELED : 0;
 }
 
@@ -416,10 +383,8 @@ conn_wait_lane(struct p9_conn *conn)
 		conn_sleep(conn);
 		if (lane_ready(conn->lane))
 			break;
-		conn_answer_lane(conn);
 	}
 	lane_sleep_end(conn->lane);
-	conn->lane_rang = false;
 	adaptive_slept(&conn->lane_wait);
 }
 
@@ -564,23 +529,6 @@ conn_log_counters(const struct p9_conn *conn)
 	    monitor.paid, monitor.slept);
 }
 
-static struct event_base *
-conn_new_base(void)
-{
-	struct event_config *config;
-	struct event_base *base = NULL;
-
-	config = event_config_new();
-	if (config == NULL)
-		return NULL;
-	/* One thread; and the environment is the launcher's caller's. */
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-	    EVENT_BASE_FLAG_IGNORE_ENV) == 0)
-		base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
-
 int
 p9_conn_init(struct p9_conn *conn, struct lane *lane, int channel,
     uint32_t poll_us)
@@ -593,13 +541,18 @@ p9_conn_init(struct p9_conn *conn, struct lane *lane, int channel,
 	monitor_client_init(&conn->monitor, lane);
 	p9_reply_init(&conn->reply);
 	p9_request_init(&conn->request, &conn->monitor, &conn->reply);
-	conn->base = conn_new_base();
+	conn->base = event_loop_new();
 	if (conn->base == NULL)
 		return -ENOMEM;
-	conn->on_lane = watch(conn, lane->sock, conn_lane_event);
-	conn->on_channel = watch(conn, channel, conn_channel_event);
-	return conn->on_lane != NULL && conn->on_channel != NULL ? 0 :
-	    -ENOMEM;
+	conn->on_bell = event_loop_watch(conn->base, lane->bell,
+	    EV_READ | EV_ET, conn_bell_event, conn);
+	/* Descriptors that arrive there wake nobody. */
+	conn->on_monitor = event_loop_watch(conn->base, lane->sock, EV_CLOSED,
+	    conn_monitor_event, conn);
+	conn->on_channel = event_loop_watch(conn->base, channel, EV_READ,
+	    conn_channel_event, conn);
+	return conn->on_bell != NULL && conn->on_monitor != NULL &&
+	    conn->on_channel != NULL ? 0 : -ENOMEM;
 }
 
 int
@@ -608,7 +561,8 @@ p9_conn_serve(struct p9_conn *conn, int sock)
 	int status;
 
 	conn->sock = sock;
-	conn->on_input = watch(conn, sock, conn_input_event);
+	conn->on_input = event_loop_watch(conn->base, sock, EV_READ,
+	    conn_input_event, conn);
 	conn->on_output = event_new(conn->base, sock, EV_WRITE,
 	    conn_output_event, conn);
 	if (conn->on_input == NULL || conn->on_output == NULL) {
@@ -620,22 +574,15 @@ p9_conn_serve(struct p9_conn *conn, int sock)
 	return status;
 }
 
-static void
-unwatch(struct event **event)
-{
-	if (*event != NULL)
-		event_free(*event);
-	*event = NULL;
-}
-
 void
 p9_conn_free(struct p9_conn *conn)
 {
 	p9_reply_clear(&conn->reply);
-	unwatch(&conn->on_input);
-	unwatch(&conn->on_output);
-	unwatch(&conn->on_lane);
-	unwatch(&conn->on_channel);
+	event_loop_unwatch(&conn->on_input);
+	event_loop_unwatch(&conn->on_output);
+	event_loop_unwatch(&conn->on_bell);
+	event_loop_unwatch(&conn->on_monitor);
+	event_loop_unwatch(&conn->on_channel);
 	if (conn->base != NULL)
 		event_base_free(conn->base);
 	conn->base = NULL;

@@ -36,11 +36,11 @@ struct p9_conn {
 	struct event_base	*base;
 	struct event		*on_input;
 	struct event		*on_output;
-	struct event		*on_lane;
+	struct event		*on_bell;	/* of the lane */
+	struct event		*on_monitor;	/* its end */
 	struct event		*on_channel;
 	bool			 input_unwatched; /* while it is not wanted */
 	bool			 waits_input;	/* asleep for the front-end */
-	bool			 lane_rang;
 	enum p9_conn_end	 end;
 	struct adaptive		 input_wait;
 	struct adaptive		 lane_wait;

@@ -194,7 +194,8 @@ int
 p9_op_open(struct p9_request *request)
 {
 	const struct p9_fields *fields = &request->fields;
-	int flags = known_flags(fields->number[0], MONITOR_OPEN_FLAGS);
+	int flags = known_flags(fields->number[0],
+	    MONITOR_OPEN_FLAGS & ~O_DIRECT);
 
 	if (flags < 0)
 		return flags;
@@ -207,7 +208,8 @@ p9_op_create(struct p9_request *request)
 {
 	const struct p9_fields *fields = &request->fields;
 	uint32_t wire = fields->number[0];
-	int flags = known_flags(wire, MONITOR_CREATE_FLAGS);
+	int flags = known_flags(wire,
+	    MONITOR_CREATE_FLAGS & ~O_DIRECT);
 	struct monitor_create_request create = {
 		.mode = fields->number[1] & OPS_PERMISSIONS,
 		.owner = owner_of(fields->number[2], fields->number[3]),
