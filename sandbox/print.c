@@ -30,7 +30,8 @@ static const char *const sandbox_modes[] = {
 struct print_process {
 	const char	*name;
 	const char	*root[SANDBOX_MODES];
-	const char	*descriptors[PRINT_LIST_MAX];
+	const char	*descriptors[PRINT_LIST_MAX];	/* 9p-proxy */
+	const char	*virtiofs[PRINT_LIST_MAX];	/* the same */
 	bool		 own_namespaces;	/* in mode namespace */
 };
 
@@ -39,16 +40,25 @@ static const struct print_process print_processes[SANDBOX_PROCESSES] = {
 	    { "the host's", "the host's", "the host's" },
 	    { "the socket", "channels to both others",
 		"the lane's first page, read-only",
+		"what was inherited and is not known" },
+	    { "the socket", "channels to both others",
 		"what was inherited and is not known" }, false },
 	[SANDBOX_MONITOR] = { "monitor",
 	    { "the shared directory", "the shared directory", "the host's" },
 	    { "the shared directory", "the handle table", "/proc/self/fd",
-		"the lane", "the channel to the launcher" }, true },
+		"the lane", "the channel to the launcher" },
+	    { "the shared directory", "the handle table",
+		"directory streams", "/proc/self/fd", "the lanes",
+		"the channel to the launcher" }, true },
 	[SANDBOX_WORKER] = { "worker",
 	    { "an empty read-only file system", "a directory that is removed",
 		"the host's" },
 	    { "the front-end's connection", "data fds", "the lane",
-		"the channel to the launcher" }, true }
+		"the channel to the launcher" },
+	    { "the front-end's connection", "guest memory",
+		"eventfds of the guest's and its own", "event loops",
+		"data fds", "the lanes", "the channel to the launcher" },
+	    true }
 };
 
 static const char *const print_namespaces[] = {
@@ -84,6 +94,14 @@ print_own_namespaces(enum sandbox_process process,
 	if (process == SANDBOX_LAUNCHER && config->user_namespace)
 		return print_user_namespace;
 	return print_nothing;
+}
+
+static const char *const *
+print_descriptors(enum sandbox_process process,
+    const struct sandbox_config *config)
+{
+	return config->virtiofs ? print_processes[process].virtiofs :
+	    print_processes[process].descriptors;
 }
 
 static void
@@ -144,6 +162,9 @@ print_text_row(FILE *out, const struct seccomp_row *row)
 			    ") == %#" PRIx64 "\n", "", arg->index, arg->mask,
 			    arg->value);
 	}
+	if (row->error != 0)
+		fprintf(out, "%20s  fails with %s\n", "",
+		    strerror(row->error));
 }
 
 static void
@@ -189,7 +210,8 @@ print_text(FILE *out, enum sandbox_process process,
 	print_text_list(out, "namespaces",
 	    print_own_namespaces(process, config));
 	fprintf(out, "  %-14s%s\n", "root", p->root[config->mode]);
-	print_text_list(out, "descriptors", p->descriptors);
+	print_text_list(out, "descriptors",
+	    print_descriptors(process, config));
 	print_text_calls(out, process, config);
 }
 
@@ -238,7 +260,10 @@ print_json_row(FILE *out, const struct seccomp_row *row)
 		    "\", \"value\": \"0x%" PRIx64 "\" }", i == 0 ? "" : ",",
 		    arg->index, arg->mask, arg->value);
 	}
-	fprintf(out, "],\n      \"reason\": \"%s\" }", row->reason);
+	fprintf(out, "],\n");
+	if (row->error != 0)
+		fprintf(out, "      \"errno\": %d,\n", row->error);
+	fprintf(out, "      \"reason\": \"%s\" }", row->reason);
 }
 
 static void
@@ -284,7 +309,8 @@ print_json(FILE *out, enum sandbox_process process,
 	print_json_list(out, "namespaces",
 	    print_own_namespaces(process, config));
 	fprintf(out, "   \"root\": \"%s\",\n", p->root[config->mode]);
-	print_json_list(out, "descriptors", p->descriptors);
+	print_json_list(out, "descriptors",
+	    print_descriptors(process, config));
 	print_json_calls(out, process, config);
 	fprintf(out, "  }");
 }
@@ -315,7 +341,9 @@ sandbox_warn(const struct sandbox_config *config)
 	if (config->mode == SANDBOX_NONE)
 		log_warn("--sandbox=none: neither namespaces nor chroot "
 		    "confine the daemon");
-	if (config->mode != SANDBOX_NAMESPACE && config->readonly)
+	/* A virtio-fs front-end gets none. */
+	if (config->mode != SANDBOX_NAMESPACE && config->readonly &&
+	    !config->virtiofs)
 		log_warn("--sandbox=%s: --readonly holds for requests, not for "
 		    "what the front-end does with the descriptors it gets",
 		    sandbox_mode_name(config->mode));

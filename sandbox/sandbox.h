@@ -55,6 +55,7 @@ struct sandbox_config {
 	gid_t			worker_gid;
 	bool			user_namespace;	/* started without root */
 	bool			readonly;
+	bool			virtiofs;	/* else 9p-proxy */
 };
 
 /* A range of ids, as in uid_map (user_namespaces(7)). */

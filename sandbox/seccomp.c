@@ -31,10 +31,16 @@ static const char *const seccomp_actions[] = {
 };
 #define SECCOMP_ACTIONS	(sizeof(seccomp_actions) / sizeof(seccomp_actions[0]))
 
-static const struct seccomp_list *const seccomp_lists[SANDBOX_PROCESSES] = {
-	[SANDBOX_LAUNCHER] = &seccomp_list_launcher,
-	[SANDBOX_MONITOR] = &seccomp_list_monitor,
-	[SANDBOX_WORKER] = &seccomp_list_worker
+#define SECCOMP_LISTS	3	/* of a process, at most */
+
+static const struct seccomp_list *const
+    seccomp_lists[SANDBOX_PROCESSES][SECCOMP_LISTS] = {
+	[SANDBOX_LAUNCHER] = { &seccomp_list_launcher,
+	    &seccomp_list_sanitizer },
+	[SANDBOX_MONITOR] = { &seccomp_list_monitor, &seccomp_list_threads,
+	    &seccomp_list_sanitizer },
+	[SANDBOX_WORKER] = { &seccomp_list_worker, &seccomp_list_threads,
+	    &seccomp_list_sanitizer }
 };
 
 int
@@ -66,6 +72,9 @@ static bool
 seccomp_row_applies(const struct seccomp_row *row,
     const struct sandbox_config *config)
 {
+	if (row->protocol != SECCOMP_BOTH &&
+	    (row->protocol == SECCOMP_VIRTIOFS) != config->virtiofs)
+		return false;
 	switch (row->when) {
 	case SECCOMP_ALWAYS:
 		return true;
@@ -79,23 +88,37 @@ seccomp_row_applies(const struct seccomp_row *row,
 	return false;
 }
 
+/* Returns row number `i` of all that a process may have, or NULL. */
+static const struct seccomp_row *
+seccomp_row_at(enum sandbox_process process, size_t i)
+{
+	const struct seccomp_list *list;
+	size_t n;
+
+	for (n = 0; n < SECCOMP_LISTS; n++) {
+		list = seccomp_lists[process][n];
+		if (list == NULL)
+			break;
+		if (i < list->n)
+			return &list->rows[i];
+		i -= list->n;
+	}
+	return NULL;
+}
+
 const struct seccomp_row *
 seccomp_next_row(enum sandbox_process process,
     const struct sandbox_config *config, size_t *position)
 {
-	const struct seccomp_list *list = seccomp_lists[process];
 	const struct seccomp_row *row;
-	size_t i;
 
-	while (*position < list->n + seccomp_list_sanitizer.n) {
-		i = (*position)++;
-		row = i < list->n ? &list->rows[i] :
-		    &seccomp_list_sanitizer.rows[i - list->n];
+	while ((row = seccomp_row_at(process, *position)) != NULL) {
+		(*position)++;
 		if (seccomp_row_applies(row, config) &&
 		    seccomp_row_number(row) != -1)
-			return row;
+			break;
 	}
-	return NULL;
+	return row;
 }
 
 int
@@ -129,8 +152,9 @@ seccomp_add_row(scmp_filter_ctx ctx, const struct seccomp_row *row)
 	for (i = 0; i < n; i++)
 		cmp[i] = SCMP_CMP64(row->args[i].index, SCMP_CMP_MASKED_EQ,
 		    row->args[i].mask, row->args[i].value);
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-	    seccomp_row_number(row), n, cmp);
+	return seccomp_rule_add_array(ctx, row->error == 0 ? SCMP_ACT_ALLOW :
+	    SCMP_ACT_ERRNO((uint32_t)row->error), seccomp_row_number(row), n,
+	    cmp);
 }
 
 static uint32_t
@@ -150,7 +174,7 @@ seccomp_default_action(enum seccomp_action action)
 
 /* Calls by another architecture's entry (i386, x32) would bypass the lists. */
 static int
-seccomp_set_attributes(scmp_filter_ctx ctx)
+seccomp_set_attributes(scmp_filter_ctx ctx, enum seccomp_action action)
 {
 	int error;
 
@@ -158,8 +182,10 @@ seccomp_set_attributes(scmp_filter_ctx ctx)
 	    SCMP_ACT_KILL_PROCESS);
 	if (error == 0)
 		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* The others are logged anyway, and errors need not be (seccomp(2)). */
 	if (error == 0)
-		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
+		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG,
+		    action == SECCOMP_ACTION_TRAP);
 	/* A binary tree in place of one comparison for each call. */
 	if (error == 0)
 		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -182,7 +208,7 @@ seccomp_enter(enum sandbox_process process,
 		log_error("sandbox: cannot make a system call filter");
 		return -ENOMEM;
 	}
-	error = seccomp_set_attributes(ctx);
+	error = seccomp_set_attributes(ctx, config->seccomp);
 	while (error == 0 && (row = seccomp_next_row(process, config,
 	    &position)) != NULL) {
 		error = seccomp_add_row(ctx, row);

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: ISC
  *
  * The form of the system call lists.  A call is permitted if one of its rows
- * fits; rows of one call are alternatives.  What loads the lists and what
+ * fits; rows of one call are alternatives.  A row with an error refuses the
+ * call instead, without harm to the process.  What loads the lists and what
  * prints them read the same rows.
  */
 #ifndef SANDBOX_SECCOMP_LIST_H
@@ -42,11 +43,20 @@ enum seccomp_when {
 	SECCOMP_NO_FCHMODAT2	/* writable, on Linux before 6.6 */
 };
 
+enum seccomp_protocol {
+	SECCOMP_BOTH,
+	SECCOMP_9P_PROXY,
+	SECCOMP_VIRTIOFS
+};
+
 struct seccomp_row {
 	const char		*name;
 	int			 number;	/* of a call that the library
 						   may not know; else 0 */
 	enum seccomp_when	 when;
+	enum seccomp_protocol	 protocol;	/* that it is there for */
+	int			 error;		/* 0, or the errno that it
+						   fails with */
 	struct seccomp_arg	 args[SECCOMP_ARGS_MAX];
 	const char		*reason;
 };
@@ -59,6 +69,8 @@ struct seccomp_list {
 extern const struct seccomp_list seccomp_list_launcher;
 extern const struct seccomp_list seccomp_list_monitor;
 extern const struct seccomp_list seccomp_list_worker;
+/* For monitor and worker of virtio-fs. */
+extern const struct seccomp_list seccomp_list_threads;
 /* For all three; empty except in builds with sanitizers. */
 extern const struct seccomp_list seccomp_list_sanitizer;
 

@@ -35,17 +35,22 @@
 #define REOPEN_WRITABLE	(REOPEN_ANY | O_ACCMODE | O_APPEND | O_TRUNC)
 #define REOPEN_ALWAYS	(O_NOCTTY | O_CLOEXEC)
 
+/* A bell is an eventfd, which is written in whole counts. */
+#define BELL_SIZE	sizeof(uint64_t)
+
 static const struct seccomp_row rows[] = {
 	/* The lane and the channel. */
 	{ .name = "futex", .args = { SECCOMP_IS(1, FUTEX_WAIT) },
 	    .reason = "sleep until the worker submits" },
+	{ .name = "write", .args = { SECCOMP_IS(2, BELL_SIZE) },
+	    .reason = "ring the worker's bell" },
 	{ .name = "sched_yield",
 	    .reason = "leave the core to the worker while polling" },
 	{ .name = "clock_gettime",
 	    .reason = "how long to poll, where the vdso cannot" },
 	{ .name = "sendmsg", .args = { SECCOMP_FLAGS(2,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) },
-	    .reason = "descriptors and doorbells to the worker; log lines" },
+	    .reason = "descriptors to the worker; log lines" },
 
 	/* From names to descriptors. */
 	{ .name = "openat2",
@@ -56,6 +61,20 @@ static const struct seccomp_row rows[] = {
 	{ .name = "openat", .when = SECCOMP_READONLY, .args = {
 	    SECCOMP_NEEDS(2, REOPEN_ANY, REOPEN_ALWAYS) },
 	    .reason = "open a handle's inode through /proc/self/fd" },
+	{ .name = "openat", .when = SECCOMP_WRITABLE,
+	    .protocol = SECCOMP_VIRTIOFS, .args = {
+	    SECCOMP_NEEDS(2, REOPEN_WRITABLE | O_DIRECT, REOPEN_ALWAYS |
+		O_DIRECT) },
+	    .reason = "the same, for --allow-direct-io" },
+	{ .name = "openat", .when = SECCOMP_READONLY,
+	    .protocol = SECCOMP_VIRTIOFS, .args = {
+	    SECCOMP_NEEDS(2, REOPEN_ANY | O_DIRECT, REOPEN_ALWAYS |
+		O_DIRECT) },
+	    .reason = "the same, for --allow-direct-io" },
+	{ .name = "openat", .when = SECCOMP_WRITABLE,
+	    .protocol = SECCOMP_VIRTIOFS, .args = {
+	    SECCOMP_IS(2, REOPEN_ALWAYS | O_PATH) },
+	    .reason = "a handle of what was just created" },
 	{ .name = "fcntl", .args = { SECCOMP_IS(1, F_DUPFD_CLOEXEC) },
 	    .reason = "a descriptor of its own for what a handle is" },
 	{ .name = "close",
@@ -112,6 +131,26 @@ static const struct seccomp_row rows[] = {
 	{ .name = "renameat2", .when = SECCOMP_WRITABLE,
 	    .args = { SECCOMP_FLAGS(4, RENAME_NOREPLACE | RENAME_EXCHANGE) },
 	    .reason = "RENAME" },
+	{ .name = "renameat2", .when = SECCOMP_WRITABLE,
+	    .protocol = SECCOMP_VIRTIOFS, .args = {
+	    SECCOMP_NEEDS(4, RENAME_NOREPLACE | RENAME_EXCHANGE |
+		RENAME_WHITEOUT, RENAME_WHITEOUT) },
+	    .reason = "RENAME, as an overlay in the guest has it" },
+
+	/* Directory streams. */
+	{ .name = "getdents64", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "READDIR, READDIRPLUS" },
+	{ .name = "lseek", .protocol = SECCOMP_VIRTIOFS,
+	    .args = { SECCOMP_IS(2, SEEK_SET) },
+	    .reason = "where a directory is read on" },
+
+	/* To the disk. */
+	{ .name = "fsync", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "FSYNCDIR" },
+	{ .name = "fdatasync", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "FSYNCDIR" },
+	{ .name = "syncfs", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "SYNCFS" },
 
 	/* Extended attributes. */
 	{ .name = "getxattrat", .number = NR_GETXATTRAT,

@@ -1,8 +1,9 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * What AddressSanitizer and UndefinedBehaviorSanitizer need beyond the lists,
- * in all three processes.  Empty unless configured with --enable-sanitizers.
+ * What AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer need
+ * beyond the lists, in all three processes.  Empty unless configured with
+ * --enable-sanitizers or --enable-thread-sanitizer.
  */
 #include "config.h"
 
@@ -37,6 +38,14 @@ static const struct seccomp_row rows[] = {
 	    .reason = "sanitizers: shadow memory" },
 	{ .name = "madvise", .reason = "sanitizers: give memory back" },
 	{ .name = "mremap", .reason = "sanitizers: realloc" },
+#ifdef PRIVFSD_SANITIZE_THREAD
+	{ .name = "gettimeofday",
+	    .reason = "sanitizers: ThreadSanitizer has a thread of its own" },
+	{ .name = "nanosleep",
+	    .reason = "sanitizers: ThreadSanitizer has a thread of its own" },
+	{ .name = "clock_nanosleep",
+	    .reason = "sanitizers: ThreadSanitizer has a thread of its own" },
+#endif
 	{ .name = "futex", .reason = "sanitizers: locks" },
 	{ .name = "sched_yield", .reason = "sanitizers: locks" },
 	{ .name = "sigaltstack", .reason = "sanitizers: signal stack" },
@@ -47,6 +56,8 @@ static const struct seccomp_row rows[] = {
 	{ .name = "tgkill", .reason = "sanitizers: abort" },
 	{ .name = "getrlimit", .reason = "sanitizers: size of the stack" },
 	{ .name = "prlimit64", .reason = "sanitizers: size of the stack" },
+	{ .name = "sched_getaffinity",
+	    .reason = "sanitizers: a thread's stack" },
 	{ .name = "readlink", .reason = "sanitizers: name of the program" },
 	{ .name = "readlinkat", .reason = "sanitizers: name of the program" },
 	{ .name = "openat", .args = { SECCOMP_FLAGS(2,
