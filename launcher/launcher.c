@@ -22,14 +22,11 @@
 
 #include "common/channel.h"
 #include "common/lane.h"
+#include "launcher/children.h"
 #include "launcher/daemon.h"
 #include "launcher/last_words.h"
 #include "launcher/listener.h"
-#include "monitor/monitor.h"
-#include "sandbox/spawn.h"
 
-#define LAUNCHER_SLOTS		4	/* a 9p-proxy front-end sends one
-					   request at a time */
 #define LAUNCHER_START_S	60	/* for both sandboxes to come up */
 #define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
 #define LAUNCHER_CAUSE_MS	200	/* for the monitor's death to show */
@@ -47,10 +44,12 @@ struct launcher {
 	struct listener			 listener;
 	struct child			 monitor;
 	struct child			 worker;
+	/* Of 9p-proxy, for the last words: */
 	int				 connection;	/* front-end, or -1 */
-	const struct lane_shared	*watch;
+	const struct lane_shared	*watch;		/* or NULL */
 	bool				 starting;	/* until both are */
 	unsigned int			 ready;		/* READY_* */
+	bool				 accepted;	/* the one connection */
 	bool				 stopping;	/* by a signal */
 	bool				 over;
 	struct event_base		*base;
@@ -182,13 +181,16 @@ launcher_connect(struct launcher *l)
 	fd = listener_accept(&l->listener);
 	if (fd < 0)
 		return fd;
-	/* Both hold it: the launcher for its last words. */
-	l->connection = fd;
+	l->accepted = true;
 	error = channel_send(l->worker.channel, CHANNEL_CONNECTION, 0, NULL, 0,
 	    &fd, 1);
 	if (error != 0)
 		log_error("cannot hand over the connection: %s",
 		    strerror(-error));
+	if (l->watch != NULL)
+		l->connection = fd;	/* both hold it */
+	else
+		close(fd);
 	return error;
 }
 
@@ -201,7 +203,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	error = launcher_connect(l);
-	if (l->connection == -1 && (error == -EAGAIN || error == -EINTR ||
+	if (!l->accepted && (error == -EAGAIN || error == -EINTR ||
 	    error == -ECONNABORTED))
 		return;
 	/* Before it is closed: it may be open elsewhere, see epoll(7). */
@@ -211,7 +213,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		log_info("front-end connected");
 		return;
 	}
-	if (l->connection == -1)
+	if (!l->accepted)
 		log_error("accept: %s", strerror(-error));
 	launcher_finish(l);
 }
@@ -264,107 +266,6 @@ launcher_make_events(struct launcher *l)
 	l->accept = event_new(l->base, l->listener.fd, EV_READ | EV_PERSIST,
 	    on_accept, l);
 	return l->accept == NULL ? -ENOMEM : 0;
-}
-
-/* What the worker is told: all that it will ever know. */
-static int
-launcher_send_config(struct launcher *l, int memory_fd, int sock)
-{
-	const struct options *options = l->options;
-	const struct worker_config config = {
-		.version = MONITOR_PROTO_VERSION,
-		.protocol = WORKER_PROTOCOL_9P_PROXY,
-		.sandbox_mode = options->sandbox.mode,
-		.seccomp_action = options->sandbox.seccomp,
-		.uid = options->sandbox.worker_uid,
-		.gid = options->sandbox.worker_gid,
-		.log_level = options->log_level,
-		.poll_us = (uint32_t)options->poll_us,
-		.nslots = LAUNCHER_SLOTS
-	};
-	const int fds[2] = { memory_fd, sock };
-
-	return channel_send(l->worker.channel, CHANNEL_CONFIG, 0, &config,
-	    sizeof(config), fds, 2);
-}
-
-/* Decides as whom the worker runs; without root, makes a user namespace. */
-static int
-launcher_choose_ids(struct options *options)
-{
-	struct sandbox_config *sandbox = &options->sandbox;
-	bool own_id_only;
-	int error;
-
-	if (!sandbox->user_namespace)
-		return privdrop_find_user(&sandbox->worker_uid,
-		    &sandbox->worker_gid);
-	error = namespace_enter_user(options->uid_map, options->gid_map,
-	    &own_id_only);
-	if (error != 0 || own_id_only)
-		return error;
-	sandbox->worker_uid = namespace_spare_id(options->uid_map);
-	sandbox->worker_gid = namespace_spare_id(options->gid_map);
-	return 0;
-}
-
-static int
-launcher_check_caps(const struct options *options)
-{
-	char missing[256];
-
-	if (caps_check_start(&options->sandbox, missing, sizeof(missing)) == 0)
-		return 0;
-	log_error("cannot start without these capabilities: %s; start it as "
-	    "root with them, or as an ordinary user", missing);
-	return -EPERM;
-}
-
-static int
-launcher_start_children(struct launcher *l, int share_fd)
-{
-	struct monitor_config config = {
-		.sandbox = &l->options->sandbox,
-		.naming = MONITOR_BY_PATH,
-		.nslots = LAUNCHER_SLOTS,
-		.poll_us = (uint32_t)l->options->poll_us,
-		.rlimit_nofile = (uint64_t)l->options->rlimit_nofile,
-		.log_level = l->options->log_level,
-		.share_fd = share_fd
-	};
-	int error, sock;
-
-	/* ptrace(2): its memory belongs to the new user namespace's owner. */
-	if (config.sandbox->user_namespace &&
-	    access(l->options->worker_path, R_OK) == 0)
-		log_warn("%s is readable: without root, any process of the "
-		    "same user can trace the worker; its mode should be 0711, "
-		    "its owner another", l->options->worker_path);
-	error = lane_create(LAUNCHER_SLOTS, &config.memory_fd, &config.sock,
-	    &sock);
-	if (error != 0) {
-		log_error("lane: %s", strerror(-error));
-		return error;
-	}
-	l->watch = lane_watch(config.memory_fd);
-	if (l->watch == NULL) {
-		error = -errno;
-		log_error("lane: %s", strerror(errno));
-	}
-	if (error == 0)
-		error = spawn_monitor(&l->monitor, l->options->sandbox.mode,
-		    monitor_main, &config);
-	if (error == 0)
-		error = spawn_worker(&l->worker, l->options->worker_path,
-		    l->options->sandbox.mode);
-	if (error == 0)
-		error = launcher_send_config(l, config.memory_fd, sock);
-	if (error != 0)
-		log_error("the children cannot be set up");
-	close(config.memory_fd);
-	close(config.sock);
-	close(sock);
-	return error;
 }
 
 static void
@@ -428,11 +329,8 @@ launcher_start(struct launcher *l)
 	if (error == 0)
 		error = daemon_write_pid(&l->daemon, options);
 	if (error == 0)
-		error = launcher_choose_ids(options);
-	if (error == 0)
-		error = launcher_check_caps(options);
-	if (error == 0)
-		error = launcher_start_children(l, share_fd);
+		error = children_start(options, share_fd, &l->monitor,
+		    &l->worker, &l->watch);
 	close(share_fd);
 	if (error == 0) {
 		error = launcher_make_events(l);
@@ -455,9 +353,10 @@ launcher_serve(struct launcher *l)
 	int error = 0;
 
 	sandbox_warn(&l->options->sandbox);
-	log_info("ready: sharing %s by 9p-proxy; launcher %d, monitor %d, "
-	    "worker %d", l->options->shared_dir, l->daemon.pid, l->monitor.pid,
-	    l->worker.pid);
+	log_info("ready: sharing %s by %s; launcher %d, monitor %d, "
+	    "worker %d", l->options->shared_dir, l->options->protocol ==
+	    WORKER_PROTOCOL_VIRTIOFS ? "virtio-fs" : "9p-proxy",
+	    l->daemon.pid, l->monitor.pid, l->worker.pid);
 	daemon_ready(&l->daemon);
 	if (l->accept == NULL)
 		error = launcher_connect(l);

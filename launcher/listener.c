@@ -96,17 +96,18 @@ listener_give(struct listener *listener, const struct options *options)
 	return error;
 }
 
-/* Binds to the name in its directory, wherever that is meanwhile. */
+/* Calls bind(2) or connect(2) for a name in the socket's directory. */
 static int
-listener_bind_name(struct listener *listener, const struct sockaddr_un *sun)
+listener_call(const struct listener *listener, int fd,
+    const struct sockaddr_un *sun,
+    int (*call)(int, const struct sockaddr *, socklen_t))
 {
 	int cwd, error = 0;
 
 	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (cwd == -1 || fchdir(listener->dir_fd) == -1)
 		error = -errno;
-	else if (bind(listener->fd, (const struct sockaddr *)sun,
-	    sizeof(*sun)) == -1)
+	else if (call(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1)
 		error = -errno;
 	if (cwd != -1 && fchdir(cwd) == -1 && error == 0)
 		error = -errno;
@@ -115,11 +116,62 @@ listener_bind_name(struct listener *listener, const struct sockaddr_un *sun)
 	return error;
 }
 
+/*
+ * Removes the name if it is that of a socket which nobody has open any more.  A
+ * connection to find out would take the only place of a daemon that waits for
+ * one; but a datagram socket's is refused before it gets there: because nobody
+ * is there (ECONNREFUSED) or because of the type (EPROTOTYPE), see unix(7).
+ */
+static int
+listener_remove_stale(const struct listener *listener,
+    const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int error, fd;
+
+	if (fstatat(listener->dir_fd, listener->name, &st,
+	    AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -errno;
+	error = listener_call(listener, fd, sun, connect);
+	close(fd);
+	if (error != -ECONNREFUSED)
+		return -EADDRINUSE;
+	if (unlinkat(listener->dir_fd, listener->name, 0) == -1)
+		return -errno;
+	log_info("socket %s: removed what another process left behind",
+	    listener->name);
+	return 0;
+}
+
+/* Binds to the name in its directory, wherever that is meanwhile. */
+static int
+listener_bind(const struct listener *listener,
+    const struct sockaddr_un *sun, const struct options *options)
+{
+	mode_t old;
+	int error = 0;
+
+	/* As the programs do that it replaces; those of 9p-proxy do not. */
+	if (options->protocol == WORKER_PROTOCOL_VIRTIOFS)
+		error = listener_remove_stale(listener, sun);
+	if (error != 0)
+		return error;
+	/* unix(7): what connects needs write permission on the file. */
+	old = umask(options->socket_gid != (gid_t)-1 ? 0007 : 0077);
+	error = listener_call(listener, listener->fd, sun, bind);
+	umask(old);
+	return error;
+}
+
 static int
 listener_make(struct listener *listener, const struct options *options)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t old;
 	int error;
 
 	error = listener_open_dir(listener, options->socket_path);
@@ -129,10 +181,7 @@ listener_make(struct listener *listener, const struct options *options)
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener->fd == -1)
 		return -errno;
-	/* unix(7): what connects needs write permission on the file. */
-	old = umask(options->socket_gid != (gid_t)-1 ? 0007 : 0077);
-	error = listener_bind_name(listener, &sun);
-	umask(old);
+	error = listener_bind(listener, &sun, options);
 	if (error == 0)
 		error = listener_give(listener, options);
 	if (error == 0 && listen(listener->fd, 1) == -1)
@@ -157,8 +206,12 @@ listener_open(struct listener *listener, const struct options *options)
 	listener->listening = true;
 	error = listener_make(listener, options);
 	if (error == -EADDRINUSE)
-		log_error("socket %s: exists already: remove it if no other "
-		    "daemon uses it, or give another path", path);
+		log_error("socket %s: exists already%s", path,
+		    options->protocol == WORKER_PROTOCOL_VIRTIOFS ?
+		    ", and another process has it open or it is no socket: "
+		    "give another path" :
+		    ": remove it if no other daemon uses it, or give another "
+		    "path");
 	else if (error != 0)
 		log_error("socket %s: %s", path, strerror(-error));
 	if (error != 0)

@@ -8,302 +8,183 @@
 
 #include "launcher/options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_US_DEFAULT	50
-#define POLL_US_MAX	1000000
-#define FD_MIN		3	/* 0 to 2 are not for sockets */
-#define NOFILE_DEFAULT	1000000	/* or what the system permits */
+#include "launcher/options_table.h"
 
-/* The names the program answers to. */
-#define NAME_PRIVFSD	0x1
-#define NAME_HELPER	0x2	/* virtfs-proxy-helper */
-#define NAME_ALL	(NAME_PRIVFSD | NAME_HELPER)
+#define POLL_US_DEFAULT		50
+#define NOFILE_DEFAULT		1000000	/* or what the kernel permits */
+#define NOFILE_VIRTIOFS_MIN	1024	/* 66 lanes, and some files */
+#define LABEL_MAX		64
 
-#define HELPER_NAME	"virtfs-proxy-helper"
+#define NS_PER_S		UINT64_C(1000000000)
 
-/* How a value is taken, and what its field in struct options is. */
-enum options_kind {
-	KIND_FLAG,		/* bool */
-	KIND_STRING,		/* const char *, not empty */
-	KIND_NUMBER,		/* long, from min to max */
-	KIND_WORD,		/* int, that parse() makes of it */
-	KIND_USER,		/* uid_t, by name or number */
-	KIND_GROUP,		/* gid_t */
-	KIND_MAP,		/* const char *, for namespace_enter_user() */
-	KIND_CAPS,		/* struct caps_set */
-	KIND_NODAEMON,		/* bool, back to false */
-	KIND_HELP,
-	KIND_VERSION
+/* A command line while it is read. */
+struct parser {
+	struct options			*options;
+	/* The first option that only one of the protocols has, or NULL. */
+	const struct options_row	*special;
+	char				 special_label[LABEL_MAX];
 };
 
-struct options_row {
-	const char		*name;
-	char			 letter;	/* 0: none */
-	unsigned int		 programs;	/* NAME_* */
-	enum options_kind	 kind;
-	size_t			 offset;	/* in struct options */
-	const char		*value;		/* its name in the help */
-	const char		*help;		/* KIND_WORD: the words */
-	long			 min;
-	long			 max;
-	int			(*parse)(const char *);
-};
-
-static int
-options_protocol(const char *word)
+static const char *
+options_usage(void)
 {
-	return strcmp(word, "9p-proxy") == 0 ? OPTIONS_9P_PROXY : -1;
+	switch (options_name()) {
+	case NAME_HELPER:
+		return HELPER_NAME " -p DIR (-f N | -s PATH -u USER -g GROUP) "
+		    "[option ...]";
+	case NAME_VIRTIOFSD:
+		return VIRTIOFSD_NAME " --shared-dir=DIR (--socket-path=PATH "
+		    "| --fd=N) [option ...]";
+	default:
+		return "privfsd --protocol=NAME --shared-dir=DIR "
+		    "(--socket-path=PATH | --fd=N) [option ...]";
+	}
 }
 
-static int
-options_form(const char *word)
+/* A row as it is in a list: with _ for - in its name. */
+static void
+options_list_name(const struct options_row *row, char *buf, size_t size)
 {
-	if (word == NULL || strcmp(word, "text") == 0)
-		return OPTIONS_PRINT_TEXT;
-	return strcmp(word, "json") == 0 ? OPTIONS_PRINT_JSON : -1;
+	char *p;
+
+	snprintf(buf, size, "%s", row->name);
+	for (p = buf; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
 }
 
-#define FIELD(member)	offsetof(struct options, member)
-
-#define ROW(n, l, p, k, o, v, ...)					\
-	{ .name = (n), .letter = (l), .programs = (p), .kind = (k),	\
-	    .offset = (o), .value = (v), .help = __VA_ARGS__ }
-
-static const struct options_row options_table[] = {
-	ROW("protocol", 0, NAME_PRIVFSD, KIND_WORD, FIELD(protocol),
-	    "NAME", "9p-proxy", .parse = options_protocol),
-	ROW("shared-dir", 0, NAME_PRIVFSD, KIND_STRING, FIELD(shared_dir),
-	    "DIR", "the directory to share"),
-	ROW("path", 'p', NAME_HELPER, KIND_STRING, FIELD(shared_dir),
-	    "DIR", "the directory to share"),
-	ROW("socket-path", 0, NAME_PRIVFSD, KIND_STRING, FIELD(socket_path),
-	    "PATH", "make a socket there and wait for the front-end"),
-	ROW("socket", 's', NAME_HELPER, KIND_STRING, FIELD(socket_path),
-	    "PATH", "make a socket there; needs -u and -g"),
-	ROW("socket-group", 0, NAME_PRIVFSD, KIND_GROUP, FIELD(socket_gid),
-	    "GROUP", "who may use the socket as well"),
-	ROW("uid", 'u', NAME_HELPER, KIND_USER, FIELD(socket_uid),
-	    "USER", "the socket's owner"),
-	ROW("gid", 'g', NAME_HELPER, KIND_GROUP, FIELD(socket_gid),
-	    "GROUP", "the socket's group"),
-	ROW("fd", 0, NAME_PRIVFSD, KIND_NUMBER, FIELD(fd),
-	    "N", "use the inherited socket N", .min = FD_MIN, .max = INT_MAX),
-	ROW("fd", 'f', NAME_HELPER, KIND_NUMBER, FIELD(fd),
-	    "N", "use the inherited socket N", .min = FD_MIN, .max = INT_MAX),
-	ROW("inherited-fd", 'i', NAME_HELPER, KIND_NUMBER, FIELD(fd),
-	    "N", "the same", .min = FD_MIN, .max = INT_MAX),
-	ROW("readonly", 0, NAME_ALL, KIND_FLAG, FIELD(sandbox.readonly),
-	    NULL, "let nothing be changed"),
-	ROW("sandbox", 0, NAME_ALL, KIND_WORD, FIELD(sandbox.mode),
-	    "MODE", "namespace (default), chroot or none",
-	    .parse = sandbox_mode_parse),
-	ROW("seccomp", 0, NAME_ALL, KIND_WORD, FIELD(sandbox.seccomp),
-	    "ACTION", "kill (default), log, trap or none",
-	    .parse = seccomp_action_parse),
-	ROW("modcaps", 0, NAME_ALL, KIND_CAPS, FIELD(sandbox.caps),
-	    "+CAP:-CAP", "give the monitor more or fewer capabilities"),
-	ROW("uid-map", 0, NAME_ALL, KIND_MAP, FIELD(uid_map),
-	    "MAP", "user ids, without root: :namespace:host:count:"),
-	ROW("gid-map", 0, NAME_ALL, KIND_MAP, FIELD(gid_map),
-	    "MAP", "group ids, the same"),
-	ROW("worker-user", 0, NAME_ALL, KIND_USER, FIELD(sandbox.worker_uid),
-	    "USER", "who the worker runs as; best one for each daemon"),
-	ROW("rlimit-nofile", 0, NAME_ALL, KIND_NUMBER, FIELD(rlimit_nofile),
-	    "N", "descriptors at most", .min = 128, .max = INT_MAX),
-	ROW("poll-us", 0, NAME_ALL, KIND_NUMBER, FIELD(poll_us),
-	    "N", "microseconds to poll before sleeping, 0 is off",
-	    .max = POLL_US_MAX),
-	ROW("daemonize", 0, NAME_PRIVFSD, KIND_FLAG, FIELD(daemonize),
-	    NULL, "go to the background once ready, log to syslog"),
-	ROW("nodaemon", 'n', NAME_HELPER, KIND_NODAEMON, FIELD(daemonize),
-	    NULL, "stay in the foreground, log to stderr"),
-	ROW("pid-file", 0, NAME_ALL, KIND_STRING, FIELD(pid_file),
-	    "PATH", "write the process's id there"),
-	ROW("log-level", 0, NAME_ALL, KIND_WORD, FIELD(log_level),
-	    "LEVEL", "error, warn, info (default), debug, trace or off",
-	    .parse = log_level_parse),
-	ROW("syslog", 0, NAME_ALL, KIND_FLAG, FIELD(syslog),
-	    NULL, "log to syslog"),
-	ROW("worker-path", 0, NAME_ALL, KIND_STRING, FIELD(worker_path),
-	    "PATH", "the worker's program"),
-	ROW("print-sandbox", 0, NAME_ALL, KIND_WORD, FIELD(print_sandbox),
-	    "[=FORM]", "text or json: say what each process may do",
-	    .parse = options_form),
-	ROW("help", 'h', NAME_ALL, KIND_HELP, 0, NULL, "this text"),
-	ROW("version", 'V', NAME_ALL, KIND_VERSION, 0, NULL, "the version"),
-};
-#define OPTIONS_ROWS	(sizeof(options_table) / sizeof(options_table[0]))
-
-/* What --help and --version return, to be told from an error. */
-#define OPTIONS_DONE	1
-
-static const char *options_program = "privfsd";
-
-static int options_wrong(const char *fmt, ...)
-    __attribute__((format(printf, 1, 2)));
-
-static int
-options_wrong(const char *fmt, ...)
+static void
+options_help_row(const struct options_row *row, bool listed)
 {
-	char line[LOG_LINE_MAX], escaped[LOG_LINE_MAX];
-	va_list ap;
+	char name[LABEL_MAX], left[2 * LABEL_MAX];
+	bool letter = !listed && row->letter != 0 &&
+	    (options_name() != NAME_PRIVFSD || row->kind >= KIND_HELP);
 
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	log_escape(escaped, sizeof(escaped), line, strlen(line));
-	fprintf(stderr, "%s: %s\n", options_program, escaped);
-	return 2;
+	if (listed)
+		options_list_name(row, name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "%s%s", row->name[0] == '\0' ?
+		    "" : "--", row->name);
+	snprintf(left, sizeof(left), "%s%s%s", name, name[0] == '\0' ||
+	    row->value == NULL || row->value[0] == '[' ? "" : "=",
+	    row->value == NULL ? "" : row->value);
+	if (letter)
+		printf("  -%c%c %-26s %s\n", row->letter,
+		    row->name[0] == '\0' ? ' ' : ',', left, row->help);
+	else
+		printf("      %-26s %s\n", left, row->help);
 }
 
-static unsigned int
-options_name(void)
-{
-	return strcmp(options_program, HELPER_NAME) == 0 ? NAME_HELPER :
-	    NAME_PRIVFSD;
-}
-
-/* The functions below return 0 or, having said what is wrong, 2. */
-
-static int
-options_number(const struct options_row *row, const char *value, long min,
-    long max, long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
-	    *out < min || *out > max)
-		return options_wrong("--%s: \"%s\" is not a number from %ld "
-		    "to %ld", row->name, value, min, max);
-	return 0;
-}
-
-static int
-options_id(const struct options_row *row, const char *value, uint32_t *out)
-{
-	const struct passwd *pw = row->kind == KIND_USER ?
-	    getpwnam(value) : NULL;
-	const struct group *gr = row->kind == KIND_GROUP ?
-	    getgrnam(value) : NULL;
-	long number = 0;
-	int status;
-
-	if (pw != NULL || gr != NULL)
-		*out = pw != NULL ? pw->pw_uid : gr->gr_gid;
-	if (pw != NULL || gr != NULL)
-		return 0;
-	if (value[0] < '0' || value[0] > '9')
-		return options_wrong("--%s: no such %s: \"%s\": give a name "
-		    "that the system knows, or a number", row->name,
-		    row->kind == KIND_USER ? "user" : "group", value);
-	status = options_number(row, value, 0, (long)UINT32_MAX - 1, &number);
-	*out = (uint32_t)number;
-	return status;
-}
-
-static int
-options_caps(const struct options_row *row, const char *value,
-    struct caps_set *set)
-{
-	const char *bad;
-	size_t bad_len;
-
-	if (caps_modify(set, value, &bad, &bad_len) == 0)
-		return 0;
-	return options_wrong("--%s: \"%.*s\" is not a capability with + or - "
-	    "before it, as in +mknod:-dac_override", row->name, (int)bad_len,
-	    bad);
-}
-
-static int
+void
 options_help(void)
 {
-	const struct options_row *row;
-	char left[64];
 	size_t i;
 
-	if (options_name() == NAME_HELPER)
-		printf("usage: " HELPER_NAME " -p DIR (-f N | -s PATH -u USER "
-		    "-g GROUP) [option ...]\n");
-	else
-		printf("usage: privfsd --protocol=9p-proxy --shared-dir=DIR "
-		    "(--socket-path=PATH | --fd=N) [option ...]\n");
-	for (i = 0; i < OPTIONS_ROWS; i++) {
-		row = &options_table[i];
-		if ((row->programs & options_name()) == 0)
-			continue;
-		snprintf(left, sizeof(left), "--%s%s%s", row->name,
-		    row->value == NULL || row->value[0] == '[' ? "" : "=",
-		    row->value == NULL ? "" : row->value);
-		if (row->letter != 0 && (options_name() == NAME_HELPER ||
-		    row->kind == KIND_HELP || row->kind == KIND_VERSION))
-			printf("  -%c, %-26s %s\n", row->letter, left,
-			    row->help);
-		else
-			printf("      %-26s %s\n", left, row->help);
+	printf("usage: %s\n", options_usage());
+	for (i = 0; i < options_rows; i++)
+		if ((options_table[i].programs & options_name()) != 0 &&
+		    options_table[i].help != NULL)
+			options_help_row(&options_table[i], false);
+	if (options_name() != NAME_VIRTIOFSD)
+		return;
+	printf("in the list of -o:\n");
+	for (i = 0; i < options_rows; i++)
+		if ((options_table[i].programs & NAME_LIST) != 0 &&
+		    options_table[i].help != NULL)
+			options_help_row(&options_table[i], true);
+}
+
+/* Takes one option, and notes if it belongs to one protocol. */
+static int
+options_take_row(struct parser *parser, const struct options_row *row,
+    const char *label, const char *value)
+{
+	if (row->protocol != 0 && parser->special == NULL) {
+		parser->special = row;
+		snprintf(parser->special_label,
+		    sizeof(parser->special_label), "%s", label);
 	}
-	return OPTIONS_DONE;
+	return options_take(parser->options, row, label, value);
+}
+
+/*
+ * Cuts the next element off a list, and makes each two commas in its value one:
+ * the way that libvirt writes a comma in a directory's name.
+ */
+static char *
+options_cut(char **list)
+{
+	char *start = *list, *in, *out = start;
+	bool in_value = false;
+
+	for (in = start; *in != '\0'; in++) {
+		if (*in == ',' && (!in_value || in[1] != ','))
+			break;
+		in_value |= *in == '=';
+		*out++ = *in;
+		if (*in == ',')
+			in++;
+	}
+	*list = *in == '\0' ? in : in + 1;
+	*out = '\0';
+	return start;
+}
+
+static const struct options_row *
+options_find_listed(const char *word)
+{
+	char name[LABEL_MAX];
+	size_t i;
+
+	for (i = 0; i < options_rows; i++) {
+		if ((options_table[i].programs & NAME_LIST) == 0)
+			continue;
+		options_list_name(&options_table[i], name, sizeof(name));
+		if (strcmp(word, name) == 0)
+			return &options_table[i];
+	}
+	return NULL;
 }
 
 static int
-options_take(struct options *options, const struct options_row *row,
-    const char *value)
+options_take_listed(struct parser *parser, char *word)
 {
-	char *field = (char *)options + row->offset;
-	struct namespace_map map;
-	int word;
+	const struct options_row *row;
+	char *value = strchr(word, '=');
+	char label[LABEL_MAX];
 
-	switch (row->kind) {
-	case KIND_FLAG:
-	case KIND_NODAEMON:
-		*(bool *)(void *)field = row->kind == KIND_FLAG;
-		return 0;
-	case KIND_MAP:
-		if (namespace_parse_map(value, &map) != 0)
-			return options_wrong("--%s: \"%s\" is no map like "
-			    ":0:1000:1:", row->name, value);
-		/* FALLTHROUGH */
-	case KIND_STRING:
-		if (value[0] == '\0')
-			return options_wrong("--%s: the value is empty",
-			    row->name);
-		*(const char **)(void *)field = value;
-		return 0;
-	case KIND_NUMBER:
-		return options_number(row, value, row->min, row->max,
-		    (long *)(void *)field);
-	case KIND_WORD:
-		word = row->parse(value);
-		if (word < 0)
-			return options_wrong("--%s: unknown word \"%s\": it "
-			    "can be %s", row->name, value, row->help);
-		memcpy(field, &word, sizeof(word));
-		return 0;
-	case KIND_USER:
-	case KIND_GROUP:
-		return options_id(row, value, (uint32_t *)(void *)field);
-	case KIND_CAPS:
-		return options_caps(row, value, &options->sandbox.caps);
-	case KIND_HELP:
-		return options_help();
-	case KIND_VERSION:
-		puts(PACKAGE_STRING);
-		return OPTIONS_DONE;
+	if (value != NULL)
+		*value++ = '\0';
+	row = options_find_listed(word);
+	if (row == NULL)
+		return options_wrong("unknown option: -o %s; --help lists "
+		    "them all", word);
+	snprintf(label, sizeof(label), "-o %s", word);
+	if (row->value == NULL && value != NULL)
+		return options_wrong("%s takes no value", label);
+	if (row->value != NULL && value == NULL)
+		return options_wrong("%s needs a value", label);
+	return options_take_row(parser, row, label, value);
+}
+
+static int
+options_take_list(struct parser *parser, char *list)
+{
+	char *word;
+	int status = 0;
+
+	while (status == 0 && *list != '\0') {
+		word = options_cut(&list);
+		if (*word != '\0')
+			status = options_take_listed(parser, word);
 	}
-	return 2;
+	return status;
 }
 
 /* Makes getopt_long(3)'s tables of the rows that the program's name has. */
@@ -314,14 +195,15 @@ options_getopt_tables(struct option *longs, char *shorts)
 	size_t i, n = 0;
 
 	*shorts++ = ':';	/* a missing argument is ':', not '?' */
-	for (i = 0; i < OPTIONS_ROWS; i++) {
+	for (i = 0; i < options_rows; i++) {
 		row = &options_table[i];
 		if ((row->programs & options_name()) == 0)
 			continue;
-		longs[n++] = (struct option){ row->name,
-		    row->value == NULL ? no_argument :
-		    row->value[0] == '[' ? optional_argument :
-		    required_argument, NULL, UCHAR_MAX + 1 + (int)i };
+		if (row->name[0] != '\0')
+			longs[n++] = (struct option){ row->name,
+			    row->value == NULL ? no_argument :
+			    row->value[0] == '[' ? optional_argument :
+			    required_argument, NULL, UCHAR_MAX + 1 + (int)i };
 		if (row->letter == 0)
 			continue;
 		*shorts++ = row->letter;
@@ -340,73 +222,21 @@ options_find(int value)
 
 	if (value > UCHAR_MAX)
 		return &options_table[value - UCHAR_MAX - 1];
-	for (i = 0; i < OPTIONS_ROWS; i++)
+	for (i = 0; i < options_rows; i++)
 		if (options_table[i].letter == value &&
 		    (options_table[i].programs & options_name()) != 0)
 			return &options_table[i];
 	return NULL;
 }
 
-/* The combinations that no single option can check. */
-static int
-options_check_together(const struct options *options)
-{
-	bool helper = options_name() == NAME_HELPER;
-	const char *socket = helper ? "socket" : "socket-path";
-	bool uid = options->socket_uid != (uid_t)-1;
-	bool gid = options->socket_gid != (gid_t)-1;
-
-	if (options->protocol == 0)
-		return options_wrong("--protocol is missing: give "
-		    "--protocol=9p-proxy");
-	if (options->shared_dir == NULL)
-		return options_wrong("--%s is missing: give the directory to "
-		    "share", helper ? "path" : "shared-dir");
-	if ((options->socket_path == NULL) == (options->fd == -1))
-		return options_wrong("give one of --%s=PATH and --fd=N",
-		    socket);
-	if (helper && options->socket_path != NULL && (!uid || !gid))
-		return options_wrong("--socket needs --uid and --gid: the "
-		    "socket's owner and group");
-	/* QEMU's program ignores them. */
-	if (!helper && options->socket_path == NULL && gid)
-		return options_wrong("--socket-group needs --socket-path: an "
-		    "inherited socket has its owner");
-	if ((options->uid_map != NULL || options->gid_map != NULL) &&
-	    !options->sandbox.user_namespace)
-		return options_wrong("--%s: only for a start without root",
-		    options->uid_map != NULL ? "uid-map" : "gid-map");
-	if (options->sandbox.worker_uid == 0)
-		return options_wrong("--worker-user: root would be no "
-		    "separation: give another user");
-	if (options->sandbox.worker_uid != (uid_t)-1 &&
-	    options->sandbox.user_namespace)
-		return options_wrong("--worker-user: only for a start as root; "
-		    "--uid-map decides without");
-	return 0;
-}
-
+/* Makes the name of an option in messages: its long one, if it has that. */
 static void
-options_defaults(struct options *options)
+options_label(const struct options_row *row, char *buf, size_t size)
 {
-	bool helper = options_name() == NAME_HELPER;
-
-	*options = (struct options){
-		.protocol = helper ? OPTIONS_9P_PROXY : 0,
-		.fd = -1,
-		.socket_uid = (uid_t)-1,
-		.socket_gid = (gid_t)-1,
-		.daemonize = helper,
-		.worker_path = LIBEXECDIR "/privfsd-worker",
-		.log_level = LOG_LEVEL_INFO,
-		.poll_us = POLL_US_DEFAULT,
-		.rlimit_nofile = NOFILE_DEFAULT,
-		.sandbox = { .mode = SANDBOX_NAMESPACE,
-		    .seccomp = SECCOMP_ACTION_KILL,
-		    .worker_uid = (uid_t)-1, .worker_gid = (gid_t)-1,
-		    .user_namespace = geteuid() != 0 }
-	};
-	caps_default(&options->sandbox.caps);
+	if (row->name[0] == '\0')
+		snprintf(buf, size, "-%c", row->letter);
+	else
+		snprintf(buf, size, "--%s", row->name);
 }
 
 /* getopt_long(3) does not say by optind which letter of a word is wrong. */
@@ -422,11 +252,12 @@ options_unknown(const char *word)
 
 /* Reads the words; the combinations are not looked at yet. */
 static int
-options_read(struct options *options, int argc, char **argv)
+options_read(struct parser *parser, int argc, char **argv)
 {
-	struct option longs[OPTIONS_ROWS + 1];
-	char shorts[2 * OPTIONS_ROWS + 2];
+	struct option longs[OPTIONS_ROWS_MAX + 1];
+	char shorts[2 * OPTIONS_ROWS_MAX + 2];
 	const struct options_row *row;
+	char label[LABEL_MAX];
 	int status, value;
 
 	options_getopt_tables(longs, shorts);
@@ -441,7 +272,10 @@ options_read(struct options *options, int argc, char **argv)
 		row = value == '?' ? NULL : options_find(value);
 		if (row == NULL)
 			return options_unknown(argv[optind - 1]);
-		status = options_take(options, row, optarg);
+		options_label(row, label, sizeof(label));
+		status = row->kind == KIND_LIST ?
+		    options_take_list(parser, optarg) :
+		    options_take_row(parser, row, label, optarg);
 		if (status != 0)
 			return status;
 	}
@@ -452,20 +286,157 @@ options_read(struct options *options, int argc, char **argv)
 	return 0;
 }
 
+static int
+options_check_protocol(const struct parser *parser)
+{
+	const struct options *options = parser->options;
+
+	if (options->protocol == 0)
+		return options_wrong("--protocol is missing: give "
+		    "--protocol=9p-proxy or --protocol=virtiofs");
+	if (parser->special != NULL &&
+	    parser->special->protocol != options->protocol)
+		return options_wrong("%s: only with --protocol=virtiofs",
+		    parser->special_label);
+	if (options->protocol == WORKER_PROTOCOL_VIRTIOFS &&
+	    options->rlimit_nofile < NOFILE_VIRTIOFS_MIN)
+		return options_wrong("--rlimit-nofile: with virtio-fs it must "
+		    "be at least %d, it is %ld", NOFILE_VIRTIOFS_MIN,
+		    options->rlimit_nofile);
+	return 0;
+}
+
+static int
+options_check_share(const struct options *options)
+{
+	bool helper = options_name() == NAME_HELPER;
+	bool uid = options->socket_uid != (uid_t)-1;
+	bool gid = options->socket_gid != (gid_t)-1;
+
+	if (options->shared_dir == NULL)
+		return options_wrong("--%s is missing: give the directory to "
+		    "share", helper ? "path" : "shared-dir");
+	if ((options->socket_path == NULL) == (options->fd == -1))
+		return options_wrong("give one of --%s=PATH and --fd=N",
+		    helper ? "socket" : "socket-path");
+	if (helper && options->socket_path != NULL && (!uid || !gid))
+		return options_wrong("--socket needs --uid and --gid: the "
+		    "socket's owner and group");
+	/* QEMU's program ignores them. */
+	if (!helper && options->socket_path == NULL && gid)
+		return options_wrong("--socket-group needs --socket-path: an "
+		    "inherited socket has its owner");
+	return 0;
+}
+
+static int
+options_check_ids(const struct options *options)
+{
+	const struct sandbox_config *sandbox = &options->sandbox;
+
+	if ((options->uid_map != NULL || options->gid_map != NULL) &&
+	    !sandbox->user_namespace)
+		return options_wrong("--%s: only for a start without root",
+		    options->uid_map != NULL ? "uid-map" : "gid-map");
+	if (sandbox->worker_uid == 0)
+		return options_wrong("--worker-user: root would be no "
+		    "separation: give another user");
+	if (sandbox->worker_uid != (uid_t)-1 && sandbox->user_namespace)
+		return options_wrong("--worker-user: only for a start as root; "
+		    "--uid-map decides without");
+	return 0;
+}
+
+/* The combinations that no single option can check. */
+static int
+options_check_together(const struct parser *parser)
+{
+	int status;
+
+	status = options_check_protocol(parser);
+	if (status == 0)
+		status = options_check_share(parser->options);
+	if (status == 0)
+		status = options_check_ids(parser->options);
+	return status;
+}
+
+/* No process may have more descriptors than the kernel permits (proc(5)). */
+static long
+options_default_nofile(void)
+{
+	long nofile = NOFILE_DEFAULT, most;
+	FILE *file;
+
+	file = fopen("/proc/sys/fs/nr_open", "re");
+	if (file == NULL)
+		return nofile;
+	if (fscanf(file, "%ld", &most) == 1 && most < nofile)
+		nofile = most;
+	fclose(file);
+	return nofile;
+}
+
+static void
+options_defaults(struct options *options)
+{
+	unsigned int name = options_name();
+
+	*options = (struct options){
+		.protocol = name == NAME_HELPER ? WORKER_PROTOCOL_9P_PROXY :
+		    name == NAME_VIRTIOFSD ? WORKER_PROTOCOL_VIRTIOFS : 0,
+		.fd = -1,
+		.socket_uid = (uid_t)-1,
+		.socket_gid = (gid_t)-1,
+		.daemonize = name == NAME_HELPER,
+		.worker_path = LIBEXECDIR "/privfsd-worker",
+		.log_level = LOG_LEVEL_INFO,
+		.poll_us = POLL_US_DEFAULT,
+		.rlimit_nofile = options_default_nofile(),
+		.virtiofs = { .cache = WORKER_CACHE_AUTO,
+		    .timeout_ns = OPTIONS_TIMEOUT_UNSAID,
+		    .announce_submounts = true },
+		.sandbox = { .mode = SANDBOX_NAMESPACE,
+		    .seccomp = SECCOMP_ACTION_KILL,
+		    .worker_uid = (uid_t)-1, .worker_gid = (gid_t)-1,
+		    .user_namespace = geteuid() != 0 }
+	};
+	caps_default(&options->sandbox.caps);
+}
+
+/* Decides what depends on other options, and was not said. */
+static void
+options_finish(struct options *options)
+{
+	static const uint64_t timeouts[] = {
+		[WORKER_CACHE_NONE] = 0,
+		[WORKER_CACHE_METADATA] = 86400 * NS_PER_S,
+		[WORKER_CACHE_AUTO] = NS_PER_S,
+		[WORKER_CACHE_ALWAYS] = 86400 * NS_PER_S
+	};
+	struct options_virtiofs *virtiofs = &options->virtiofs;
+
+	options->syslog |= options->daemonize;
+	options->sandbox.virtiofs =
+	    options->protocol == WORKER_PROTOCOL_VIRTIOFS;
+	if (virtiofs->timeout_ns == OPTIONS_TIMEOUT_UNSAID)
+		virtiofs->timeout_ns = timeouts[virtiofs->cache];
+	if (virtiofs->readdirplus == OPTIONS_UNSAID)
+		virtiofs->readdirplus = virtiofs->cache == WORKER_CACHE_NONE ?
+		    OPTIONS_OFF : OPTIONS_ON;
+}
+
 int
 options_parse(struct options *options, int argc, char **argv)
 {
-	const char *slash;
+	struct parser parser = { .options = options };
 	int status;
 
-	if (argc > 0) {
-		slash = strrchr(argv[0], '/');
-		options_program = slash == NULL ? argv[0] : slash + 1;
-	}
+	options_set_program(argc > 0 ? argv[0] : "privfsd");
 	options_defaults(options);
-	status = options_read(options, argc, argv);
-	options->syslog |= options->daemonize;
+	status = options_read(&parser, argc, argv);
+	options_finish(options);
 	if (status == 0 && options->print_sandbox == OPTIONS_PRINT_NOT)
-		status = options_check_together(options);
+		status = options_check_together(&parser);
 	return status == 0 ? OPTIONS_RUN : status == OPTIONS_DONE ? 0 : status;
 }

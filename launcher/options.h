@@ -9,12 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/channel.h"
 #include "common/log.h"
 #include "sandbox/sandbox.h"
-
-enum options_protocol {
-	OPTIONS_9P_PROXY = 1
-};
 
 enum options_print {
 	OPTIONS_PRINT_NOT,
@@ -22,8 +19,28 @@ enum options_print {
 	OPTIONS_PRINT_JSON
 };
 
+enum options_choice {
+	OPTIONS_UNSAID,
+	OPTIONS_ON,
+	OPTIONS_OFF
+};
+
+/* What virtio-fs alone has. */
+struct options_virtiofs {
+	enum worker_cache	 cache;
+	uint64_t		 timeout_ns;
+	uint64_t		 negative_timeout_ns;
+	long			 thread_pool_size;	/* 0: as it likes */
+	const char		*tag;		/* or NULL */
+	enum options_choice	 readdirplus;	/* said, when it is parsed */
+	bool			 writeback;
+	bool			 allow_direct_io;
+	bool			 announce_submounts;
+	bool			 xattr;
+};
+
 struct options {
-	enum options_protocol	 protocol;
+	enum worker_protocol	 protocol;
 	const char		*shared_dir;
 	const char		*socket_path;	/* NULL: `fd` */
 	long			 fd;		/* -1: `socket_path` */
@@ -39,6 +56,7 @@ struct options {
 	const char		*uid_map;
 	const char		*gid_map;
 	enum options_print	 print_sandbox;
+	struct options_virtiofs	 virtiofs;
 	struct sandbox_config	 sandbox;
 };
 
@@ -46,9 +64,10 @@ struct options {
 
 /*
  * Reads the command line; the program's name in argv[0] says whose.  Returns
- * OPTIONS_RUN, or the status to exit with: 0 after --help and --version, 2
- * after saying on stderr which option is wrong, how, and what would be
- * right.  The strings in `options` are those of argv.
+ * OPTIONS_RUN, or the status to exit with: 0 after --help, --version and
+ * --print-capabilities, 2 after saying on stderr which option is wrong, how,
+ * and what would be right.  The strings in `options` are those of argv, in
+ * which the lists of -o are taken apart.
  */
 int	options_parse(struct options *options, int argc, char **argv);
 
