@@ -21,7 +21,7 @@ ok() { # RESULT TEXT
 	fi
 }
 
-echo "1..8"
+echo "1..16"
 real=$PRIVFSD
 for errno in ENOSYS EPERM; do
 	cat >"$tmp/privfsd" <<END
@@ -32,11 +32,12 @@ END
 	chmod +x "$tmp/privfsd"
 	"$tmp/privfsd" --version >/dev/null
 	ok $? "$errno: the program starts"
-	for name in attr create xattr; do
+	for name in p9_attr p9_create p9_xattr virtiofs_smoke virtiofs_attr \
+	    virtiofs_create virtiofs_xattr; do
 		PRIVFSD="$tmp/privfsd" \
-		    "$top_builddir/regress/e2e/p9_$name" >"$tmp/out" 2>&1
+		    "$top_builddir/regress/e2e/$name" >"$tmp/out" 2>&1
 		result=$?
-		ok $result "$errno: p9_$name, $(grep -c '^ok' "$tmp/out") checks"
+		ok $result "$errno: $name, $(grep -c '^ok' "$tmp/out") checks"
 		grep -A 4 '^not ok' "$tmp/out" | sed 's/^/# /' | head -n 40
 	done
 done

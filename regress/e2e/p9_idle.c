@@ -4,8 +4,6 @@
  * time limit. It goes on serving afterwards, and it has used no processor
  * time meanwhile: nothing polls for ever. Takes 65 seconds.
  */
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "p9_suite.h"
@@ -14,38 +12,6 @@
 #define IDLE_S		65
 /* Clock ticks of all processes together; one is 10 ms as a rule. */
 #define TICKS_MOST	5
-
-/* utime and stime of a process, proc(5) fields 14 and 15. */
-static unsigned long
-ticks_of(pid_t pid)
-{
-	char path[64], stat[512] = "", *fields;
-	unsigned long utime = 0, stime = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f == NULL || fgets(stat, sizeof(stat), f) == NULL)
-		tap_bail("%s", path);
-	fclose(f);
-	fields = strrchr(stat, ')');
-	if (fields == NULL || sscanf(fields + 1, " %*c %*d %*d %*d %*d %*d "
-	    "%*u %*u %*u %*u %*u %lu %lu", &utime, &stime) != 2)
-		tap_bail("%s", path);
-	return utime + stime;
-}
-
-static unsigned long
-ticks_of_all(const struct server *s)
-{
-	pid_t pids[PROCS_MAX];
-	size_t count = procs_descendants(s->pid, pids, PROCS_MAX);
-	unsigned long total = ticks_of(s->pid);
-
-	for (size_t i = 0; i < count; i++)
-		total += ticks_of(pids[i]);
-	return total;
-}
 
 static void
 body(struct fixture *f)
@@ -63,11 +29,11 @@ body(struct fixture *f)
 	is_result(error, 0, "it serves");
 	/* What it polls after the last request ends soon. */
 	procs_sleep_us(1000000);
-	before = ticks_of_all(&e.srv);
+	before = procs_ticks(e.srv.pid);
 	sleep(IDLE_S);
-	tap_ok(ticks_of_all(&e.srv) - before <= TICKS_MOST,
+	tap_ok(procs_ticks(e.srv.pid) - before <= TICKS_MOST,
 	    "%lu ticks of processor time in %d idle seconds",
-	    ticks_of_all(&e.srv) - before, IDLE_S);
+	    procs_ticks(e.srv.pid) - before, IDLE_S);
 	if (!is_result(p9_lstat(&e.c, "/", &st), 0, "it still serves"))
 		tap_diag("%s", server_log_text(e.srv.log_fd));
 	tap_is_int(p9_env_stop(&e), 0, "exit status");

@@ -171,6 +171,41 @@ procs_wait_gone(pid_t pid, int timeout_ms)
 	}
 }
 
+/* utime and stime of one process, proc(5) fields 14 and 15. */
+static unsigned long
+procs_own_ticks(pid_t pid)
+{
+	char path[64], stat[512] = "", *fields;
+	unsigned long utime = 0, stime = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fgets(stat, sizeof(stat), f) != NULL) {
+		fields = strrchr(stat, ')');
+		if (fields == NULL || sscanf(fields + 1, " %*c %*d %*d %*d "
+		    "%*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime,
+		    &stime) != 2)
+			utime = stime = 0;
+	}
+	fclose(f);
+	return utime + stime;
+}
+
+unsigned long
+procs_ticks(pid_t pid)
+{
+	pid_t found[PROCS_MAX];
+	size_t count = procs_descendants(pid, found, PROCS_MAX);
+	unsigned long total = procs_own_ticks(pid);
+
+	for (size_t i = 0; i < count; i++)
+		total += procs_own_ticks(found[i]);
+	return total;
+}
+
 long long
 procs_now_ms(void)
 {

@@ -49,6 +49,10 @@ void	procs_link(pid_t pid, const char *item, char *out, size_t size);
  */
 int	procs_wait_gone(pid_t pid, int timeout_ms);
 
+/* Clock ticks of processor time that a living process and its descendants
+ * have used so far. */
+unsigned long	procs_ticks(pid_t pid);
+
 /* Milliseconds of the monotonic clock, and sleeping for some. */
 long long	procs_now_ms(void);
 void		procs_sleep_us(unsigned int us);

@@ -27,7 +27,6 @@
 #include "tap.h"
 
 #define REAL_HELPER	"/usr/lib/qemu/virtfs-proxy-helper"
-#define MAX_ARGS	48
 
 enum server_kind
 server_kind_from_env(void)
@@ -43,7 +42,7 @@ server_kind_from_env(void)
 	tap_bail("SERVER=%s: privfsd, dropin or helper expected", name);
 }
 
-static const char *
+const char *
 server_resolve(const char *variable, const char *otherwise, char *out)
 {
 	const char *path = getenv(variable);
@@ -186,24 +185,18 @@ server_connect(const char *path, int timeout_ms)
 	}
 }
 
-struct arguments {
-	const char	*argv[MAX_ARGS];
-	size_t		count;
-	char		text[1024 + 2 * PATH_MAX];
-	size_t		used;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-server_argument(struct arguments *a, const char *fmt, ...)
+void
+server_argument(struct server_arguments *a, const char *fmt, ...)
 {
 	size_t space = sizeof(a->text) - a->used;
+	size_t most = sizeof(a->argv) / sizeof(a->argv[0]);
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(a->text + a->used, space, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= space || a->count + 2 > MAX_ARGS)
+	if (n < 0 || (size_t)n >= space || a->count + 2 > most)
 		tap_bail("too many arguments for a server");
 	a->argv[a->count++] = a->text + a->used;
 	a->argv[a->count] = NULL;
@@ -211,7 +204,7 @@ server_argument(struct arguments *a, const char *fmt, ...)
 }
 
 static void
-server_command_line(struct arguments *a, const struct server_options *o,
+server_command_line(struct server_arguments *a, const struct server_options *o,
     int fd)
 {
 	server_argument(a, "%s", server_program(o->kind));
@@ -249,7 +242,7 @@ server_command_line(struct arguments *a, const struct server_options *o,
 int
 server_start(struct server *s, const struct server_options *o)
 {
-	struct arguments a = { .count = 0 };
+	struct server_arguments a = { .count = 0 };
 	int pair[2] = { -1, -1 };
 
 	*s = (struct server){ .kind = o->kind, .pid = -1, .fd = -1,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Starting and ending a 9p-proxy server under test: privfsd, privfsd under
- * the name virtfs-proxy-helper, or QEMU's own helper. Test code.
+ * the name virtfs-proxy-helper, or QEMU's own helper. What is not about 9p
+ * serves virtio-fs servers as well (virtiofs_server.h). Test code.
  */
 #ifndef REGRESS_SERVER_H
 #define REGRESS_SERVER_H
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <limits.h>
 #include <stddef.h>
 
 enum server_kind {
@@ -35,6 +37,14 @@ struct server {
 	struct stat		inherited;
 };
 
+/* A command line under construction. */
+struct server_arguments {
+	const char	*argv[48];	/* ends with NULL */
+	size_t		count;
+	char		text[1024 + 3 * PATH_MAX];
+	size_t		used;
+};
+
 #define SERVER_TIMEOUT_MS	10000
 /* Exit "status" of a server that had to be killed by server_stop(). */
 #define SERVER_HUNG		1000
@@ -47,6 +57,14 @@ enum server_kind	server_kind_from_env(void);
  */
 const char		*server_program(enum server_kind kind);
 const char		*server_worker_program(void);
+/* The program that an environment variable names, or this one otherwise.
+ * out: PATH_MAX bytes; returned. */
+const char		*server_resolve(const char *variable,
+			    const char *otherwise, char *out);
+/* Adds one argument; ends the test when they are too many. */
+void			server_argument(struct server_arguments *a,
+			    const char *fmt, ...)
+			    __attribute__((format(printf, 2, 3)));
 
 /*
  * Starts a server. With a socket path, waits until it is there and connects.
