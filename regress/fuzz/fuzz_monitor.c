@@ -23,13 +23,20 @@
 #include "regress/unit/monitor_fixture.h"
 
 #define HANDLES		16	/* few, so that the limit is met */
+#define STREAMS		4
 #define REQUESTS_MAX	16	/* of one input */
 
 /* The first byte. */
-#define SETUP_BY_HANDLE	0x01	/* "dir" is handle 1 of generation 1 then */
+#define SETUP_BY_HANDLE	0x01	/* "dir" is handle 1 of generation 1 then,
+				   stream 0 of generation 1 is of it */
 #define SETUP_READONLY	0x02
 #define SETUP_NO_CHMOD	0x04	/* as before Linux 6.6 */
 #define SETUP_NO_XATTR	0x08	/* as before Linux 6.13 */
+#define SETUP_LATE	0x10	/* and what is in it is handles 2 and on, all
+				   of them late */
+
+#define DIR_HANDLE	(MONITOR_ROOT_HANDLE + 1)
+#define DIR_STREAM	MONITOR_ROOT_HANDLE
 
 const char fuzz_name[] = "monitor";
 
@@ -79,6 +86,19 @@ start(void)
 	atexit(clean_up);
 }
 
+/* One of the requests that set up, which cannot fail. */
+static void
+prepare(uint32_t op, uint64_t handle)
+{
+	pen_good(&message, op, PEN_BY_HANDLE, handle);
+	if (op == MONITOR_LOOKUP)
+		pen_set_part(&message, PEN_NAME0, "dir", 3);
+	if (op == MONITOR_READDIRPLUS)
+		message.request.u.readdir.stream = DIR_STREAM;
+	if (fixture_run(&f, &message) != NULL || f.op.reply.error != 0)
+		fail("not set up");
+}
+
 static void
 set_up(uint8_t how)
 {
@@ -89,11 +109,10 @@ set_up(uint8_t how)
 	f.m.has_xattrat = has_xattrat && (how & SETUP_NO_XATTR) == 0;
 	f.m.readonly = false;
 	if (by_handle) {
-		pen_good(&message, MONITOR_LOOKUP, PEN_BY_HANDLE,
-		    MONITOR_ROOT_HANDLE);
-		pen_set_part(&message, PEN_NAME0, "dir", 3);
-		if (fixture_run(&f, &message) != NULL)
-			fail("no handle");
+		prepare(MONITOR_LOOKUP, MONITOR_ROOT_HANDLE);
+		prepare(MONITOR_OPENDIR, DIR_HANDLE);
+		if ((how & SETUP_LATE) != 0)
+			prepare(MONITOR_READDIRPLUS, DIR_HANDLE);
 	}
 	f.m.readonly = (how & SETUP_READONLY) != 0;
 }
@@ -125,10 +144,34 @@ take(const uint8_t **bytes, size_t *len)
 	return true;
 }
 
+/* Entries, one after the other, and nothing else. */
+static void
+check_listing(bool plus)
+{
+	size_t at = 0, step = sizeof(struct monitor_dirent) +
+	    (plus ? sizeof(struct monitor_attr) : 0);
+	struct monitor_dirent head;
+
+	while (at + step <= f.op.reply.data_len) {
+		memcpy(&head, f.data + at, sizeof(head));
+		at += step;
+		if (head.name_len == 0 || head.name_len > MONITOR_NAME_MAX ||
+		    memchr(f.data + at, '/', head.name_len) != NULL ||
+		    memchr(f.data + at, '\0', head.name_len) != NULL)
+			fail("an entry without a proper name");
+		if (plus != (head.handle != 0) && f.data[at] != '.')
+			fail("an entry without a handle, or with one");
+		at += (head.name_len + 7) / 8 * 8;
+	}
+	if (at != f.op.reply.data_len)
+		fail("entries of a wrong length");
+}
+
 static void
 check_reply(void)
 {
 	const struct monitor_reply *reply = &f.op.reply;
+	uint32_t op = message.request.op;
 	struct stat st;
 
 	if (reply->error > 0 || reply->error < -4095)
@@ -137,10 +180,12 @@ check_reply(void)
 		fail("too much data");
 	if (reply->error != 0 && f.op.reply_fd != -1)
 		fail("an error with a descriptor");
+	if (op == MONITOR_READDIR || op == MONITOR_READDIRPLUS)
+		check_listing(op == MONITOR_READDIRPLUS);
 	if (f.op.reply_fd == -1)
 		return;
-	if (message.request.op != MONITOR_OPEN &&
-	    message.request.op != MONITOR_CREATE)
+	if (op != MONITOR_OPEN && op != MONITOR_CREATE &&
+	    op != MONITOR_TMPFILE)
 		fail("a descriptor");
 	if (fstat(f.op.reply_fd, &st) == -1 || (!S_ISREG(st.st_mode) &&
 	    (!S_ISDIR(st.st_mode) || f.m.naming != MONITOR_BY_PATH)))
@@ -148,6 +193,18 @@ check_reply(void)
 	if (f.m.readonly &&
 	    (fcntl(f.op.reply_fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
 		fail("a descriptor for writing, read-only");
+}
+
+/* Everything anew for the next input: the share, handles, streams. */
+static void
+renew(void)
+{
+	if (fixture_populate(&f) != 0)
+		fail("the share cannot be emptied");
+	/* Its streams have ended; the names begin anew, too. */
+	free(f.m.streams.streams);
+	free(f.m.streams.generations);
+	stream_table_init(&f.m.streams, STREAMS);
 }
 
 int
@@ -176,11 +233,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (f.op.reply_fd != -1)
 		close(f.op.reply_fd);
 	f.op.reply_fd = -1;
-	if (handle_get(&f.m.handles, MONITOR_ROOT_HANDLE) < 0)
+	if (handle_hold(&f.m.handles, MONITOR_ROOT_HANDLE) < 0)
 		fail("the root is forgotten");
-	/* For the next one. */
-	if (fixture_populate(&f) != 0)
-		fail("the share cannot be emptied");
+	renew();
 	if (fixture_count_fds() != fds)
 		fail("a descriptor is left over");
 	if (fixture_changed(&f, "outside"))

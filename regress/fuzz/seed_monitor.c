@@ -15,7 +15,11 @@
 
 #include "regress/pen/pen_cases.h"
 
+/* As fuzz_monitor.c sets up. */
 #define DIR_HANDLE	(MONITOR_ROOT_HANDLE + 1)
+#define LATE_HANDLE	(MONITOR_ROOT_HANDLE + 2)
+#define DIR_STREAM	MONITOR_ROOT_HANDLE
+#define SETUP_LATE	0x11
 
 static struct pen_message message;
 
@@ -43,6 +47,11 @@ seed_open(const char *dir, const char *prefix, const char *name,
 static void
 seed_put(FILE *file)
 {
+	uint32_t op = message.request.op;
+
+	/* In all of them it is the first argument. */
+	if (op >= MONITOR_READDIR && op <= MONITOR_RELEASEDIR)
+		message.request.u.stream.stream = DIR_STREAM;
 	fwrite(&message.request, sizeof(message.request), 1, file);
 	fwrite(message.payload, pen_payload_len(&message), 1, file);
 }
@@ -81,6 +90,49 @@ seed_forget(const char *dir)
 	fclose(file);
 }
 
+/* A stream that is read, released, and read all the same. */
+static void
+seed_stream(const char *dir)
+{
+	static const uint32_t ops[] = { MONITOR_READDIR, MONITOR_READDIRPLUS,
+	    MONITOR_FSYNCDIR, MONITOR_OPENDIR, MONITOR_RELEASEDIR,
+	    MONITOR_READDIR, MONITOR_RESET, MONITOR_OPENDIR };
+	FILE *file = seed_open(dir, "handle", "stream", 1);
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		pen_good(&message, ops[i], PEN_BY_HANDLE, DIR_HANDLE);
+		if (i % 4 == 0)
+			message.request.u.readdir.size = 100;
+		seed_put(file);
+	}
+	fclose(file);
+}
+
+/* What was only read: used, renamed, removed, its directory forgotten. */
+static void
+seed_late(const char *dir)
+{
+	static const uint32_t ops[] = { MONITOR_GETATTR, MONITOR_SETATTR,
+	    MONITOR_OPEN, MONITOR_READLINK, MONITOR_LISTXATTR };
+	const struct monitor_forget forget = { DIR_HANDLE, 9 };
+	FILE *file = seed_open(dir, "late", "sequence", SETUP_LATE);
+
+	pen_good(&message, MONITOR_RENAME, PEN_BY_HANDLE, DIR_HANDLE);
+	seed_put(file);
+	pen_good(&message, MONITOR_UNLINK, PEN_BY_HANDLE, DIR_HANDLE);
+	seed_put(file);
+	pen_good(&message, MONITOR_FORGET, PEN_BY_HANDLE, 0);
+	pen_set_part(&message, PEN_DATA, &forget, sizeof(forget));
+	seed_put(file);
+	for (unsigned int i = 0; i < 10; i++) {
+		pen_good(&message, ops[i % 5], PEN_BY_HANDLE,
+		    LATE_HANDLE + i);
+		pen_set_part(&message, PEN_NAME0, "", 0);
+		seed_put(file);
+	}
+	fclose(file);
+}
+
 static void
 seed_spoiled(const char *dir, uint32_t op)
 {
@@ -108,7 +160,7 @@ seed_good(const char *dir, uint32_t op, const char *prefix, uint8_t how)
 	bool by_handle = (how & 1) != 0;
 	FILE *file;
 
-	if (!by_handle && (op == MONITOR_LOOKUP || op == MONITOR_FORGET))
+	if (!pen_fits(op, by_handle ? PEN_BY_HANDLE : PEN_BY_PATH))
 		return;
 	file = seed_open(dir, prefix, pen_op_name(op), how);
 	pen_good(&message, op, by_handle ? PEN_BY_HANDLE : PEN_BY_PATH,
@@ -130,10 +182,13 @@ main(int argc, char **argv)
 		seed_good(argv[1], op, "handle", 1);
 		seed_good(argv[1], op, "readonly", 2);
 		seed_good(argv[1], op, "older", 13);
+		seed_good(argv[1], op, "late", SETUP_LATE);
 	}
 	seed_sequence(argv[1], PEN_BY_PATH, 0);
 	seed_sequence(argv[1], PEN_BY_HANDLE, 1);
 	seed_forget(argv[1]);
+	seed_stream(argv[1]);
+	seed_late(argv[1]);
 	seed_spoiled(argv[1], MONITOR_RENAME);
 	seed_spoiled(argv[1], MONITOR_SETXATTR);
 	return 0;

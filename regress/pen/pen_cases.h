@@ -43,8 +43,11 @@ struct pen_field {
 
 struct pen_op {
 	const char		*name;
-	const char		*names[2];	/* NULL: no such place */
+	const char		*names[2];	/* NULL: no such place; "":
+						   one without a name */
 	bool			 optional;	/* the first name */
+	bool			 by_handle;	/* in no other way */
+	bool			 by_path;
 	const char		*data;
 	uint32_t		 data_max;
 	bool			 text;		/* the data: no NUL */
@@ -57,6 +60,9 @@ extern const struct pen_op pen_ops[MONITOR_OP_MAX];
 
 const char
 	*pen_op_name(uint32_t op);
+
+/* Returns whether the operation is permitted there. */
+bool	pen_fits(uint32_t op, enum pen_naming naming);
 
 /*
  * Fills in a good request: for the directory "dir" of the share by path, or,

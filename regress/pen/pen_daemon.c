@@ -165,13 +165,21 @@ void
 pen_start(struct pen_daemon *d, const struct fixture *f, const char *variant,
     const char *const *extra)
 {
+	pen_start_on(d, f, &f->share[0], variant, extra);
+}
+
+void
+pen_start_on(struct pen_daemon *d, const struct fixture *f,
+    const struct fixture_share *share, const char *variant,
+    const char *const *extra)
+{
 	char worker[128], worker_path[160], dir[160], front_end[160];
 	const char *argv[16] = { server_program(SERVER_PRIVFSD),
-	    "--protocol=9p-proxy", dir, front_end, worker_path };
+	    "--protocol=" PEN_PROTOCOL, dir, front_end, worker_path };
 	size_t n = 5;
 	int pair[2];
 
-	*d = (struct pen_daemon){ .base = f->base, .share = f->share[0].dir };
+	*d = (struct pen_daemon){ .base = f->base, .share = share->dir };
 	snprintf(worker, sizeof(worker), "%s/pen_worker.%s", f->base,
 	    variant);
 	if (symlink(fake_worker(), worker) == -1 && errno != EEXIST)

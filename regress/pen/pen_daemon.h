@@ -17,7 +17,19 @@
 #include "regress/pen/pen_proto.h"
 
 #define PEN_TIMEOUT_MS	30000
+
+/* Programs are built for either protocol. */
+#ifdef PEN_VIRTIOFS
+#define PEN_PROTOCOL	"virtiofs"
+#define PEN_NAMING	PEN_BY_HANDLE
+#define PEN_SLOTS	32
+#define PEN_LAST_WORDS	0	/* vhost-user has none */
+#else
+#define PEN_PROTOCOL	"9p-proxy"
+#define PEN_NAMING	PEN_BY_PATH
+#define PEN_SLOTS	4
 #define PEN_LAST_WORDS	(-5)	/* -EIO in 4 bytes */
+#endif
 #define PEN_ANY		(-1)	/* a status of 0 or 1; any last words */
 
 struct pen_daemon {
@@ -52,11 +64,16 @@ void	pen_shield(const struct fixture *f);
 void	pen_populate(const struct fixture_share *share);
 
 /*
- * Starts a daemon with a fake worker, and notes what share and outside look
- * like.  `extra` may be NULL.
+ * Starts a daemon with a fake worker on the first share, and notes what share
+ * and outside look like.  `extra` may be NULL.
  */
 void	pen_start(struct pen_daemon *d, const struct fixture *f,
 	    const char *variant, const char *const *extra);
+
+/* The same on another share. */
+void	pen_start_on(struct pen_daemon *d, const struct fixture *f,
+	    const struct fixture_share *share, const char *variant,
+	    const char *const *extra);
 
 /*
  * The chatty variant listens on a socket: connects to it.  Returns 0 or

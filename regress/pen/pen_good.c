@@ -14,13 +14,19 @@
 #include <string.h>
 
 #define GETXATTR_PAD	offsetof(struct monitor_getxattr_request, pad)
+#define STREAM_FIELD(member)						\
+	offsetof(struct monitor_stream_request, member)
+#define MEMBER(op)							\
+	offsetof(struct monitor_ ## op ## _request, member.known)
 #define SETATTR_TIME(member)						\
 	offsetof(struct monitor_setattr_request, member) +		\
 	    offsetof(struct monitor_time, pad)
 
 const struct pen_op pen_ops[MONITOR_OP_MAX] = {
-	[MONITOR_LOOKUP] = { .name = "LOOKUP", .names = { "file" } },
+	[MONITOR_LOOKUP] = { .name = "LOOKUP", .names = { "file" },
+		.by_handle = true },
 	[MONITOR_FORGET] = { .name = "FORGET", .data = "0123456789abcdef",
+		.by_handle = true,
 		.data_max = 1024 * sizeof(struct monitor_forget) },
 	[MONITOR_GETATTR] = { .name = "GETATTR", .names = { "file" },
 		.optional = true },
@@ -39,7 +45,7 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_STATFS] = { .name = "STATFS", .names = { "file" },
 		.optional = true },
 	[MONITOR_GETVERSION] = { .name = "GETVERSION", .names = { "file" },
-		.optional = true },
+		.optional = true, .by_path = true },
 	[MONITOR_OPEN] = { .name = "OPEN", .names = { "file" },
 		.optional = true,
 		.args_size = sizeof(struct monitor_open_request),
@@ -48,16 +54,18 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 			{ offsetof(struct monitor_open_request, pad), 1 } } },
 	[MONITOR_CREATE] = { .name = "CREATE", .names = { "new-file" },
 		.args_size = sizeof(struct monitor_create_request),
-		.nfields = 4, .field = {
+		.nfields = 5, .field = {
 			{ 0, O_DIRECTORY }, { 0, O_PATH }, { 0, 0x80000000 },
 			{ offsetof(struct monitor_create_request, mode),
-			    010000 } } },
+			    010000 },
+			{ MEMBER(create), 2 } } },
 	[MONITOR_MKNOD] = { .name = "MKNOD", .names = { "new-fifo" },
 		.args_size = sizeof(struct monitor_mknod_request),
-		.nfields = 2, .field = {
+		.nfields = 3, .field = {
 			{ offsetof(struct monitor_mknod_request, mode),
 			    0x10000 },
-			{ offsetof(struct monitor_mknod_request, pad), 1 } } },
+			{ offsetof(struct monitor_mknod_request, pad), 1 },
+			{ MEMBER(mknod), 0x80000000 } } },
 	[MONITOR_MKDIR] = { .name = "MKDIR", .names = { "new-dir" },
 		.args_size = sizeof(struct monitor_mkdir_request),
 		.nfields = 2, .field = {
@@ -75,7 +83,7 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_RENAME] = { .name = "RENAME", .names = { "file", "new-name" },
 		.args_size = sizeof(struct monitor_rename_request),
 		.nfields = 3, .field = {
-			{ 0, 4 /* RENAME_WHITEOUT */ }, { 0, 0x80000000 },
+			{ 0, 8 }, { 0, 0x80000000 },
 			{ offsetof(struct monitor_rename_request, pad), 1 } } },
 	[MONITOR_GETXATTR] = { .name = "GETXATTR", .names = { "file" },
 		.optional = true, .data = "user.pen",
@@ -94,6 +102,37 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_REMOVEXATTR] = { .name = "REMOVEXATTR", .names = { "file" },
 		.optional = true, .data = "user.pen",
 		.data_max = MONITOR_XATTR_NAME_MAX, .text = true },
+	[MONITOR_TMPFILE] = { .name = "TMPFILE", .names = { "" },
+		.by_handle = true,
+		.args_size = sizeof(struct monitor_create_request),
+		.nfields = 5, .field = {
+			{ 0, O_DIRECTORY }, { 0, O_PATH }, { 0, 0x80000000 },
+			{ offsetof(struct monitor_create_request, mode),
+			    010000 },
+			{ MEMBER(create), 2 } } },
+	[MONITOR_OPENDIR] = { .name = "OPENDIR", .names = { "" },
+		.by_handle = true },
+	[MONITOR_READDIR] = { .name = "READDIR", .names = { "" },
+		.by_handle = true,
+		.args_size = sizeof(struct monitor_readdir_request) },
+	[MONITOR_READDIRPLUS] = { .name = "READDIRPLUS", .names = { "" },
+		.by_handle = true,
+		.args_size = sizeof(struct monitor_readdir_request) },
+	[MONITOR_FSYNCDIR] = { .name = "FSYNCDIR", .names = { "" },
+		.by_handle = true,
+		.args_size = sizeof(struct monitor_stream_request),
+		.nfields = 2, .field = {
+			{ STREAM_FIELD(datasync), 2 },
+			{ STREAM_FIELD(pad), 1 } } },
+	[MONITOR_RELEASEDIR] = { .name = "RELEASEDIR", .names = { "" },
+		.by_handle = true,
+		.args_size = sizeof(struct monitor_stream_request),
+		.nfields = 2, .field = {
+			{ STREAM_FIELD(datasync), 1 },
+			{ STREAM_FIELD(pad), 1 } } },
+	[MONITOR_SYNCFS] = { .name = "SYNCFS", .names = { "" },
+		.by_handle = true },
+	[MONITOR_RESET] = { .name = "RESET", .by_handle = true },
 };
 
 const char *
@@ -176,6 +215,12 @@ good_arguments(struct monitor_request *request)
 		request->u.setattr.valid = MONITOR_SET_MODE;
 		request->u.setattr.mode = 0640;
 		break;
+	case MONITOR_READDIR:
+	case MONITOR_READDIRPLUS:
+		request->u.readdir.size = 4096;
+		request->u.readdir.entry_size = 24;
+		break;
+	case MONITOR_TMPFILE:
 	case MONITOR_CREATE:
 		request->u.create.flags = O_RDWR | O_EXCL;
 		request->u.create.mode = 0640;
@@ -221,4 +266,11 @@ pen_good(struct pen_message *message, uint32_t op, enum pen_naming naming,
 	if (row->data != NULL)
 		set_text(message, PEN_DATA, row->data);
 	good_arguments(request);
+}
+
+bool
+pen_fits(uint32_t op, enum pen_naming naming)
+{
+	return naming == PEN_BY_PATH ? !pen_ops[op].by_handle :
+	    !pen_ops[op].by_path;
 }

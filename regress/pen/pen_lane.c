@@ -37,8 +37,8 @@ wait_for_the_end(void)
 static void
 wake_monitor(struct pen_worker *w)
 {
-	atomic_store(&w->lane.shared->monitor_sleeps, 0);
-	syscall(SYS_futex, &w->lane.shared->monitor_sleeps, FUTEX_WAKE, 1,
+	atomic_store(&w->lane->shared->monitor_sleeps, 0);
+	syscall(SYS_futex, &w->lane->shared->monitor_sleeps, FUTEX_WAKE, 1,
 	    NULL, NULL, 0);
 }
 
@@ -49,10 +49,10 @@ wake_monitor(struct pen_worker *w)
 static bool
 exchange_blindly(struct pen_worker *w)
 {
-	lane_submit(&w->lane, 0);
+	lane_submit(w->lane, 0);
 	for (int i = 0; i < PATIENCE; i++) {
-		if (lane_ready(&w->lane)) {
-			w->lane.reaped++;
+		if (lane_ready(w->lane)) {
+			w->lane->reaped++;
 			return true;
 		}
 		sched_yield();
@@ -68,12 +68,12 @@ same_slot(struct pen_worker *w)
 	uint32_t slot;
 	int fd, result;
 
-	pen_good(&message, MONITOR_GETATTR, PEN_BY_PATH, 0);
+	worker_good(w, &message, MONITOR_GETATTR);
 	worker_fill(w, 0, &message);
-	for (uint32_t i = 0; i < w->lane.nslots; i++)
-		lane_submit(&w->lane, 0);
-	for (uint32_t i = 0; i < w->lane.nslots; i++) {
-		while ((result = lane_reap(&w->lane, &slot, &reply, &fd)) == 0)
+	for (uint32_t i = 0; i < w->lane->nslots; i++)
+		lane_submit(w->lane, 0);
+	for (uint32_t i = 0; i < w->lane->nslots; i++) {
+		while ((result = lane_reap(w->lane, &slot, &reply, &fd)) == 0)
 			sched_yield();
 		if (result == 1 && slot == 0 && reply.error == 0)
 			answered++;
@@ -104,7 +104,7 @@ lane_send_fds(struct pen_worker *w, uint32_t nfds)
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds,
 		    nfds * sizeof(int));
 	}
-	return sendmsg(w->lane.sock, &msg, MSG_NOSIGNAL) == -1 ? errno : 0;
+	return sendmsg(w->lane->sock, &msg, MSG_NOSIGNAL) == -1 ? errno : 0;
 }
 
 /* The size and the seals of the memory; then a hole in all of the slots. */
@@ -126,7 +126,7 @@ change_memory(struct pen_worker *w)
 	worked += fcntl(w->memory_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0;
 	fallocate(w->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	    LANE_PAGE, st.st_size - LANE_PAGE);
-	pen_good(&message, MONITOR_GETATTR, PEN_BY_PATH, 0);
+	worker_good(w, &message, MONITOR_GETATTR);
 	worker_fill(w, 0, &message);
 	if (worker_exchange(w, 0, &reply, &fd) != 1 || reply.error != 0)
 		return -1;
@@ -139,7 +139,7 @@ open_without_receiving(struct pen_worker *w)
 {
 	int64_t answered = 0;
 
-	pen_good(&message, MONITOR_OPEN, PEN_BY_PATH, 0);
+	worker_good(w, &message, MONITOR_OPEN);
 	worker_fill(w, 0, &message);
 	for (int i = 0; i < OPENS; i++)
 		if (exchange_blindly(w))
@@ -152,15 +152,28 @@ ask_for_doorbells(struct pen_worker *w)
 {
 	int64_t answered = 0;
 
-	pen_good(&message, MONITOR_GETATTR, PEN_BY_PATH, 0);
+	worker_good(w, &message, MONITOR_GETATTR);
 	worker_fill(w, 0, &message);
 	for (int i = 0; i < REQUESTS; i++) {
-		atomic_store(&w->lane.shared->worker_sleeps, 1);
+		atomic_store(&w->lane->shared->worker_sleeps, 1);
 		if (exchange_blindly(w) &&
-		    lane_slot(&w->lane, 0)->reply.error == 0)
+		    lane_slot(w->lane, 0)->reply.error == 0)
 			answered++;
 	}
 	return answered;
+}
+
+/* One more would be too many for the counter (eventfd(2)). */
+static bool
+fill_bell(struct pen_worker *w)
+{
+	const uint64_t most = UINT64_MAX - 1;
+	uint64_t count;
+
+	if (read(w->lane->bell, &count, sizeof(count)) == -1 &&
+	    errno != EAGAIN)
+		return false;
+	return write(w->lane->bell, &most, sizeof(most)) == sizeof(most);
 }
 
 /* A piece of the memory for a thread to scribble on. */
@@ -208,14 +221,14 @@ scribbled_stream(struct pen_worker *w, struct scribbler *s, int op)
 {
 	int64_t answered = 0;
 
-	pen_good(&message, (uint32_t)op, PEN_BY_PATH, 0);
+	worker_good(w, &message, (uint32_t)op);
 	if (pthread_create(&s->thread, NULL, scribble, s) != 0)
 		return -1;
 	for (int i = 0; i < REQUESTS; i++) {
 		worker_fill(w, 0, &message);
 		if (!exchange_blindly(w))
 			break;
-		if (lane_slot(&w->lane, 0)->reply.error == 0)
+		if (lane_slot(w->lane, 0)->reply.error == 0)
 			answered++;
 	}
 	atomic_store(&s->stop, true);
@@ -229,10 +242,10 @@ scribble_all(struct pen_worker *w)
 	static struct scribbler s;
 
 	/* The ring, and requests: most of the rest is payload. */
-	scribble_add(&s, w->lane.shared, sizeof(struct lane_shared));
+	scribble_add(&s, w->lane->shared, sizeof(struct lane_shared));
 	for (uint32_t i = 0; i < 3; i++)
-		scribble_add(&s, lane_slot(&w->lane, i), 512);
-	scribble_add(&s, w->lane.shared, w->lane.shared_size);
+		scribble_add(&s, lane_slot(w->lane, i), 512);
+	scribble_add(&s, w->lane->shared, w->lane->shared_size);
 	return scribbled_stream(w, &s, MONITOR_MKDIR);
 }
 
@@ -241,14 +254,14 @@ static int64_t
 scribble_replies(struct pen_worker *w)
 {
 	static struct scribbler s;
-	struct lane_shared *shared = w->lane.shared;
+	struct lane_shared *shared = w->lane->shared;
 
 	scribble_add(&s, shared->complete, sizeof(shared->complete));
 	scribble_add(&s, &shared->polls_paid, sizeof(shared->polls_paid));
 	scribble_add(&s, &shared->polls_slept, sizeof(shared->polls_slept));
 	scribble_add(&s, &shared->owed, sizeof(shared->owed));
 	for (uint32_t i = 1; i < 4; i++)
-		scribble_add(&s, lane_slot(&w->lane, i),
+		scribble_add(&s, lane_slot(w->lane, i),
 		    sizeof(struct lane_slot));
 	return scribbled_stream(w, &s, MONITOR_GETATTR);
 }
@@ -258,13 +271,13 @@ attack_lane(struct pen_worker *w, enum pen_attack attack, uint32_t arg)
 {
 	switch (attack) {
 	case ATTACK_OWED:
-		atomic_store(&w->lane.shared->owed, arg);
+		atomic_store(&w->lane->shared->owed, arg);
 		return 0;
 	case ATTACK_RING_SLOT:
-		lane_submit(&w->lane, arg);
+		lane_submit(w->lane, arg);
 		wait_for_the_end();
 	case ATTACK_RING_TAIL:
-		atomic_fetch_add(&w->lane.shared->submit_tail, arg);
+		atomic_fetch_add(&w->lane->shared->submit_tail, arg);
 		wake_monitor(w);
 		wait_for_the_end();
 	case ATTACK_SAME_SLOT:
@@ -274,13 +287,15 @@ attack_lane(struct pen_worker *w, enum pen_attack attack, uint32_t arg)
 	case ATTACK_MEMORY:
 		return change_memory(w);
 	case ATTACK_SHUTDOWN:
-		shutdown(w->lane.sock, SHUT_RDWR);
+		shutdown(w->lane->sock, SHUT_RDWR);
 		return open_without_receiving(w) == OPENS ? 0 : -1;
 	case ATTACK_NO_RECEIVE:
 		open_without_receiving(w);
 		wait_for_the_end();
 	case ATTACK_DOORBELLS:
 		return ask_for_doorbells(w);
+	case ATTACK_BELL:
+		return fill_bell(w) ? ask_for_doorbells(w) : -1;
 	case ATTACK_SCRIBBLE:
 		return scribble_all(w);
 	case ATTACK_SCRIBBLE_REPLIES:

@@ -35,8 +35,8 @@ row_fits(const struct row *row, const uint64_t args[6])
 	return true;
 }
 
-bool
-list_permits(const struct list *list, unsigned int number,
+static const struct row *
+list_fitting(const struct list *list, unsigned int number,
     const uint64_t args[6])
 {
 	size_t i;
@@ -44,8 +44,27 @@ list_permits(const struct list *list, unsigned int number,
 	for (i = 0; i < list->n; i++)
 		if (list->rows[i].number == number &&
 		    row_fits(&list->rows[i], args))
-			return true;
-	return false;
+			return &list->rows[i];
+	return NULL;
+}
+
+bool
+list_permits(const struct list *list, unsigned int number,
+    const uint64_t args[6])
+{
+	return list_fitting(list, number, args) != NULL;
+}
+
+uint32_t
+list_action(const struct list *list, unsigned int number,
+    const uint64_t args[6])
+{
+	const struct row *row = list_fitting(list, number, args);
+
+	if (row == NULL)
+		return SECCOMP_RET_KILL_PROCESS;
+	return row->error == 0 ? SECCOMP_RET_ALLOW :
+	    SECCOMP_RET_ERRNO | (uint32_t)row->error;
 }
 
 /* Reads one row that begins at `text`; returns what follows it. */
@@ -73,6 +92,8 @@ parse_row(const char *text, struct row *row)
 			tap_bail("--print-sandbox=json: rule: %.80s", args);
 		args++;
 	}
+	row->error = 0;
+	sscanf(end, "], \"errno\": %d", &row->error);
 	return end;
 }
 
@@ -99,10 +120,10 @@ parse_list(const char *text, enum process process, struct list *list)
 }
 
 void
-lists_read(struct list lists[PROCESSES])
+lists_read(struct list lists[PROCESSES], const char *protocol)
 {
-	const char *argv[] = { server_program(SERVER_PRIVFSD),
-	    "--print-sandbox=json", NULL };
+	const char *argv[] = { server_program(SERVER_PRIVFSD), "--protocol",
+	    protocol, "--print-sandbox=json", NULL };
 	enum process process;
 	const char *text;
 	int log_fd;

@@ -29,6 +29,7 @@ struct row {
 	unsigned int	number;
 	struct rule	rules[LIST_RULES_MAX];
 	unsigned int	nrules;
+	int		error;		/* that it fails with, or 0 */
 };
 
 struct list {
@@ -38,11 +39,21 @@ struct list {
 
 const char	*process_name(enum process process);
 
-/* Fills the lists of all processes; ends the test if it cannot. */
-void	lists_read(struct list lists[PROCESSES]);
+/*
+ * Fills the lists of all processes, as `protocol` (a word of --protocol) has
+ * them; ends the test if it cannot.
+ */
+void	lists_read(struct list lists[PROCESSES], const char *protocol);
 
+/* Whether it does not end the process: it may be a row with an error. */
 bool	list_permits(const struct list *list, unsigned int number,
 	    const uint64_t args[6]);
+
+/* Returns the action of a filter with that list (linux/seccomp.h). */
+uint32_t
+	list_action(const struct list *list, unsigned int number,
+	    const uint64_t args[6]);
+
 /* The first row of that number or name, or NULL. */
 const struct row
 	*list_find(const struct list *list, unsigned int number);

@@ -60,6 +60,7 @@ enum pen_attack {
 	ATTACK_NO_RECEIVE,	/* opens files and never receives them */
 	ATTACK_DOORBELLS,	/* asks for doorbells, never receives: how many
 				   requests worked */
+	ATTACK_BELL,		/* the same with a bell that is full */
 	ATTACK_SCRIBBLE,	/* on the whole memory, with good requests:
 				   how many were answered */
 	ATTACK_SCRIBBLE_REPLIES, /* only where nobody should read: how many
@@ -75,8 +76,43 @@ enum pen_attack {
 	ATTACK_EXIT,		/* with that status */
 	ATTACK_SIGNAL,		/* kills itself with that signal */
 	ATTACK_SYSCALL,		/* that system call, with bad arguments */
-	ATTACK_PEERS		/* enum pen_peer: errno, 0 if it worked */
+	ATTACK_PEERS,		/* enum pen_peer: errno, 0 if it worked */
+	ATTACK_STORM,		/* enum pen_storm: how much was wrong, -1 if
+				   there was no answer */
+	ATTACK_THREAD		/* enum pen_thread: errno, 0 if it worked */
 };
+
+/*
+ * By handle: several threads, each with a lane of its own, at the same time.
+ * What they must find in the directory "dir" is made by pen_handle.c.
+ */
+enum pen_storm {
+	STORM_FORGET,	/* used, forgotten, the descriptor's number reused */
+	STORM_RESET,	/* RESET against everything */
+	STORM_STREAM,	/* one stream read and released by several */
+	STORM_LATE,	/* read by READDIRPLUS, used later */
+	STORM_CREATE,	/* things made and given away */
+	STORM_EXHAUST,	/* every lane, everything up to its limit */
+	STORM_SCRIBBLE	/* on the memory of the lanes in use */
+};
+
+/* Threads and executable memory, once locked up. */
+enum pen_thread {
+	THREAD_WORKS,		/* begins and ends */
+	THREAD_OPENS,		/* makes a call that is forbidden */
+	THREAD_CLONE3,		/* asks for ENOSYS */
+	THREAD_FORK,		/* clone(2) without a thread's flags */
+	THREAD_NAMESPACE,	/* with one flag more */
+	THREAD_MMAP_EXEC,
+	THREAD_MPROTECT_EXEC
+};
+
+/* Owners that only the storms give: each to one name, or one kind. */
+#define STORM_OWNER_FORGET	2000	/* and the number of "k" */
+#define STORM_OWNER_LATE	3000
+#define STORM_OWNER_CREATE	4000	/* and the number of the thread */
+#define STORM_KEYS		4	/* files "k0" and on */
+#define STORM_MANY		3000	/* files "n0" and on in "many" */
 
 /* What changes in a request while the monitor reads it. */
 enum pen_race {

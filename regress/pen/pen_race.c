@@ -104,13 +104,13 @@ race_place(struct pen_worker *w, const struct race_row *row)
 {
 	switch (row->where) {
 	case IN_REQUEST:
-		return (uint8_t *)lane_request(&w->lane, 0) + row->offset;
+		return (uint8_t *)lane_request(w->lane, 0) + row->offset;
 	case IN_PAYLOAD:
-		return lane_payload(&w->lane, 0) + row->offset;
+		return lane_payload(w->lane, 0) + row->offset;
 	case IN_RING:
 		break;
 	}
-	return (volatile uint8_t *)w->lane.shared->submit;
+	return (volatile uint8_t *)w->lane->shared->submit;
 }
 
 static void

@@ -126,6 +126,15 @@ spoil_surplus(struct pen_message *message, const struct pen_op *row,
 	return PLACES_TOO_MANY;
 }
 
+/* How many of them have a name. */
+static size_t
+names(const struct pen_op *row)
+{
+	size_t n = places(row);
+
+	return n == 1 && row->names[0][0] == '\0' ? 0 : n;
+}
+
 /* The name of place `i`, as a part. */
 static enum pen_part
 name_part(uint64_t i)
@@ -137,16 +146,28 @@ static const char *
 spoil_no_name(struct pen_message *message, const struct pen_op *row,
     uint64_t arg)
 {
-	if (arg >= places(row) || (arg == 0 && row->optional))
+	if (arg >= names(row) || (arg == 0 && row->optional))
 		return NULL;
 	pen_set_part(message, name_part(arg), "", 0);
+	return "a name missing or too many";
+}
+
+/* Where the place is all. */
+static const char *
+spoil_any_name(struct pen_message *message, const struct pen_op *row,
+    uint64_t arg)
+{
+	(void)arg;
+	if (places(row) != 1 || names(row) != 0)
+		return NULL;
+	set_text(message, PEN_NAME0, "file");
 	return "a name missing or too many";
 }
 
 static const char *
 spoil_dot(struct pen_message *message, const struct pen_op *row, uint64_t arg)
 {
-	if (arg >= places(row))
+	if (arg >= names(row))
 		return NULL;
 	set_text(message, name_part(arg), ".");
 	return "a name that is . or ..";
@@ -156,7 +177,7 @@ static const char *
 spoil_dot_dot(struct pen_message *message, const struct pen_op *row,
     uint64_t arg)
 {
-	if (arg >= places(row))
+	if (arg >= names(row))
 		return NULL;
 	set_text(message, name_part(arg), "..");
 	return "a name that is . or ..";
@@ -166,11 +187,11 @@ static const char *
 spoil_slash(struct pen_message *message, const struct pen_op *row,
     uint64_t arg)
 {
-	static const char *const names[] = { "../../outside", "/", "file/" };
+	static const char *const bad[] = { "../../outside", "/", "file/" };
 
-	if (arg / 3 >= places(row))
+	if (arg / 3 >= names(row))
 		return NULL;
-	set_text(message, name_part(arg / 3), names[arg % 3]);
+	set_text(message, name_part(arg / 3), bad[arg % 3]);
 	return "a name with NUL or slash";
 }
 
@@ -178,7 +199,7 @@ static const char *
 spoil_name_nul(struct pen_message *message, const struct pen_op *row,
     uint64_t arg)
 {
-	if (arg / 2 >= places(row))
+	if (arg / 2 >= names(row))
 		return NULL;
 	if (arg % 2 == 0)
 		pen_set_part(message, name_part(arg / 2), "..\0x", 4);
@@ -193,7 +214,7 @@ spoil_name_long(struct pen_message *message, const struct pen_op *row,
 {
 	char name[MONITOR_NAME_MAX + 1];
 
-	if (arg >= places(row))
+	if (arg >= names(row))
 		return NULL;
 	memset(name, 'n', sizeof(name));
 	pen_set_part(message, name_part(arg), name, sizeof(name));
@@ -335,6 +356,7 @@ spoil_owner(struct pen_message *message, const struct pen_op *row,
 	(void)row;
 	switch (message->request.op) {
 	case MONITOR_CREATE:
+	case MONITOR_TMPFILE:
 		owner = &message->request.u.create.owner;
 		break;
 	case MONITOR_MKNOD:
@@ -382,6 +404,7 @@ static const struct {
 	{ "surplus place with name", BOTH, spoil_surplus, 2 },
 	{ "no name 0", BOTH, spoil_no_name, 0 },
 	{ "no name 1", BOTH, spoil_no_name, 1 },
+	{ "a name at all", BOTH, spoil_any_name, 0 },
 	{ "name 0 .", BOTH, spoil_dot, 0 },
 	{ "name 1 .", BOTH, spoil_dot, 1 },
 	{ "name 0 ..", BOTH, spoil_dot_dot, 0 },
@@ -413,6 +436,7 @@ static const struct {
 	{ "field 1", BOTH, spoil_bits, 1 },
 	{ "field 2", BOTH, spoil_bits, 2 },
 	{ "field 3", BOTH, spoil_bits, 3 },
+	{ "field 4", BOTH, spoil_bits, 4 },
 	{ "a byte after the arguments", BOTH, spoil_after_args, 0 },
 	{ "the last byte of the arguments", BOTH, spoil_after_args, 1 },
 	{ "text with NUL", BOTH, spoil_text, 0 },

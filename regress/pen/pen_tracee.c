@@ -20,6 +20,7 @@
 #include "regress/lib/procs.h"
 #include "regress/lib/server.h"
 #include "regress/lib/tap.h"
+#include "regress/lib/virtiofs_server.h"
 
 #define STEP_S	10	/* for one stop of a process to come */
 
@@ -27,6 +28,7 @@ static struct server server = { .pid = -1, .fd = -1, .log_fd = -1 };
 static struct tracee tracees[PROCESSES] = { { .pid = -1 }, { .pid = -1 },
     { .pid = -1 } };
 static const char *share;
+static bool by_virtiofs;
 static unsigned int started;
 
 static void
@@ -167,11 +169,15 @@ start_daemon(void)
 {
 	const struct server_options options = { .kind = SERVER_PRIVFSD,
 	    .share = share };
+	const struct virtiofs_server_options virtiofs = {
+	    .kind = VIRTIOFS_PRIVFSD, .share = share,
+	    .socket = VIRTIOFS_CONNECTED };
 	long long end = procs_now_ms() + SERVER_TIMEOUT_MS;
 	pid_t pids[PROCESSES];
 	size_t i;
 
-	if (server_start(&server, &options) != 0)
+	if ((by_virtiofs ? virtiofs_server_start(&server, &virtiofs) :
+	    server_start(&server, &options)) != 0)
 		tap_bail("cannot start privfsd");
 	pids[LAUNCHER] = server.pid;
 	do {
@@ -217,11 +223,12 @@ tracee_daemons(void)
 }
 
 void
-tracee_begin(const char *dir)
+tracee_begin(const char *dir, bool virtiofs)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 
 	share = dir;
+	by_virtiofs = virtiofs;
 	/* No SA_RESTART: it is there to interrupt waitpid(2). */
 	sigaction(SIGALRM, &action, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One live daemon, all three of its processes stopped by ptrace(2), and system
- * calls that they are made to make.  Test code; needs root and x86-64.
+ * One live daemon, all three of its processes (of several threads the first)
+ * stopped by ptrace(2), and system calls that they are made to make.  Test
+ * code; needs root and x86-64.
  */
 #ifndef REGRESS_PEN_TRACEE_H
 #define REGRESS_PEN_TRACEE_H
@@ -29,8 +30,11 @@ enum outcome {
 	OTHER			/* another signal, or no end within the bound */
 };
 
-/* Before the first daemon: `dir` is what is shared. */
-void	tracee_begin(const char *dir);
+/*
+ * Before the first daemon: `dir` is what is shared; by virtio-fs, or by
+ * 9p-proxy.
+ */
+void	tracee_begin(const char *dir, bool virtiofs);
 
 /*
  * Returns that process of the daemon that is there, or of a new one if one of

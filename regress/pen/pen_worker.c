@@ -52,16 +52,28 @@ start(struct pen_worker *w)
 {
 	struct channel_message message;
 	size_t nfds = 0;
-	int fds[2], n;
+	uint32_t i;
+	int fds[3], n;
 
-	n = channel_receive(w->channel, &message, fds, 2, &nfds);
-	if (n != sizeof(w->config) || nfds != 2 ||
-	    message.type != CHANNEL_CONFIG)
+	n = channel_receive(w->channel, &message, NULL, 0, NULL);
+	if (n != sizeof(w->config) || message.type != CHANNEL_CONFIG)
 		die("configuration");
 	memcpy(&w->config, message.data, sizeof(w->config));
-	w->memory_fd = dup(fds[0]);
-	if (lane_attach(&w->lane, fds[0], fds[1], w->config.nslots) != 0)
-		die("lane");
+	if (w->config.nlanes > WORKER_VIRTIOFS_LANES)
+		die("configuration");
+	for (i = 0; i < w->config.nlanes; i++) {
+		n = channel_receive(w->channel, &message, fds, 3, &nfds);
+		if (n < 0 || nfds != 3 || message.type != CHANNEL_LANE)
+			die("lane");
+		if (i == 0)
+			w->memory_fd = dup(fds[0]);
+		if (lane_attach(&w->lanes[i], fds[0], fds[1], fds[2],
+		    w->config.nslots) != 0)
+			die("lane");
+	}
+	w->lane = &w->lanes[0];
+	w->naming = w->config.protocol == WORKER_PROTOCOL_VIRTIOFS ?
+	    PEN_BY_HANDLE : PEN_BY_PATH;
 }
 
 /* As worker/main.c does it. */
@@ -73,11 +85,18 @@ lock_down(struct pen_worker *w)
 		.seccomp = (enum seccomp_action)w->config.seccomp_action,
 		.worker_uid = w->config.uid,
 		.worker_gid = w->config.gid,
+		.virtiofs = w->naming == PEN_BY_HANDLE
 	};
-	const int keep[] = { w->channel, w->lane.sock };
+	int keep[1 + 2 * WORKER_VIRTIOFS_LANES];
 	uint64_t nofile;
+	size_t n = 0;
 
-	if (privdrop_close_fds(keep, 2) != 0 ||
+	keep[n++] = w->channel;
+	for (uint32_t i = 0; i < w->config.nlanes; i++) {
+		keep[n++] = w->lanes[i].sock;
+		keep[n++] = w->lanes[i].bell;
+	}
+	if (privdrop_close_fds(keep, n) != 0 ||
 	    namespace_enter_empty(sandbox.mode) != 0 ||
 	    privdrop_common() != 0 ||
 	    privdrop_ids(sandbox.worker_uid, sandbox.worker_gid) != 0 ||
@@ -113,8 +132,8 @@ void
 worker_fill(struct pen_worker *w, uint32_t slot,
     const struct pen_message *message)
 {
-	*lane_request(&w->lane, slot) = message->request;
-	memcpy(lane_payload(&w->lane, slot), message->payload,
+	*lane_request(w->lane, slot) = message->request;
+	memcpy(lane_payload(w->lane, slot), message->payload,
 	    MONITOR_PAYLOAD_MAX);
 }
 
@@ -125,8 +144,8 @@ worker_exchange(struct pen_worker *w, uint32_t slot,
 	uint32_t reaped;
 	int result;
 
-	lane_submit(&w->lane, slot);
-	while ((result = lane_reap(&w->lane, &reaped, reply, fd_out)) == 0)
+	lane_submit(w->lane, slot);
+	while ((result = lane_reap(w->lane, &reaped, reply, fd_out)) == 0)
 		sched_yield();
 	return result;
 }
@@ -191,18 +210,41 @@ relay(struct pen_worker *w, const uint8_t *bytes, size_t len)
 	if (len < sizeof(request))
 		die("relay");
 	memcpy(&request, bytes, sizeof(request));
-	*lane_request(&w->lane, 0) = request;
-	memcpy(lane_payload(&w->lane, 0), bytes + sizeof(request),
+	*lane_request(w->lane, 0) = request;
+	memcpy(lane_payload(w->lane, 0), bytes + sizeof(request),
 	    len - sizeof(request));
 	error = worker_exchange(w, 0, &reply, &fd);
 	if (error != 1 || reply.data_len > MONITOR_PAYLOAD_MAX)
 		die("reply");
 	memcpy(result, &reply, sizeof(reply));
-	memcpy(result + sizeof(reply), lane_payload(&w->lane, 0),
+	memcpy(result + sizeof(reply), lane_payload(w->lane, 0),
 	    reply.data_len);
 	answer(w, 0, result, sizeof(reply) + reply.data_len, fd);
 	if (fd != -1)
 		close(fd);
+}
+
+void
+worker_good(const struct pen_worker *w, struct pen_message *message,
+    uint32_t op)
+{
+	pen_good(message, op, w->naming, w->dir);
+}
+
+/* By handle: looks "dir" up. */
+static void
+look_up_dir(struct pen_worker *w)
+{
+	static struct pen_message message;
+	struct monitor_reply reply;
+	int fd;
+
+	pen_good(&message, MONITOR_LOOKUP, PEN_BY_HANDLE, MONITOR_ROOT_HANDLE);
+	pen_set_part(&message, PEN_NAME0, "dir", 3);
+	worker_fill(w, 0, &message);
+	if (worker_exchange(w, 0, &reply, &fd) != 1 || reply.error != 0)
+		die("dir");
+	w->dir = reply.handle;
 }
 
 static void
@@ -213,8 +255,8 @@ submit_spoiled(struct pen_worker *w, uint32_t op, uint32_t number)
 	const char *label;
 	int fd;
 
-	pen_good(&message, op, PEN_BY_PATH, 0);
-	pen_spoil(&message, PEN_BY_PATH, number, &label);
+	worker_good(w, &message, op);
+	pen_spoil(&message, w->naming, number, &label);
 	worker_fill(w, 0, &message);
 	worker_exchange(w, 0, &reply, &fd);
 	answer(w, reply.error, NULL, 0, -1);	/* it should not come to that */
@@ -238,6 +280,10 @@ attack(struct pen_worker *w, enum pen_attack which, uint32_t arg)
 		return attack_peer((enum pen_peer)arg);
 	case ATTACK_RACE:
 		return attack_race(w, (enum pen_race)arg);
+	case ATTACK_STORM:
+		return attack_storm(w, (enum pen_storm)arg);
+	case ATTACK_THREAD:
+		return attack_thread((enum pen_thread)arg);
 	case ATTACK_CHANNEL_FDS:
 	case ATTACK_CHANNEL_SIZES:
 	case ATTACK_CHANNEL_TYPES:
@@ -298,7 +344,7 @@ main(void)
 		for (int i = 0; i < 2; i++)
 			channel_send(w.channel, CHANNEL_READY, 0, NULL, 0,
 			    NULL, 0);
-	if (lane_receive_hello(&w.lane) != 0)
+	if (lane_receive_hello(w.lane) != 0)
 		die("hello");
 	if (is_variant(PEN_LOCKED))
 		lock_down(&w);
@@ -307,6 +353,8 @@ main(void)
 	if (is_variant(PEN_CHATTY))
 		chat(&w);
 	receive_connection(&w);
+	if (w.naming == PEN_BY_HANDLE)
+		look_up_dir(&w);
 	serve(&w);
 	return 0;
 }

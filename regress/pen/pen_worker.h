@@ -18,10 +18,17 @@
 struct pen_worker {
 	int			channel;
 	struct worker_config	config;
-	int			memory_fd;	/* of the lane, kept */
-	struct lane		lane;
+	enum pen_naming		naming;
+	int			memory_fd;	/* of the first lane, kept */
+	struct lane		lanes[WORKER_VIRTIOFS_LANES];
+	struct lane		*lane;		/* the first */
+	uint64_t		dir;		/* by handle: "dir" */
 	int			connection;
 };
+
+/* A good request, as the daemon's protocol has it. */
+void	worker_good(const struct pen_worker *w, struct pen_message *message,
+	    uint32_t op);
 
 /* Writes a message into a slot as it is. */
 void	worker_fill(struct pen_worker *w, uint32_t slot,
@@ -38,6 +45,8 @@ int	worker_exchange(struct pen_worker *w, uint32_t slot,
 int64_t	attack_lane(struct pen_worker *w, enum pen_attack attack,
 	    uint32_t arg);
 int64_t	attack_race(struct pen_worker *w, enum pen_race race);
+int64_t	attack_storm(struct pen_worker *w, enum pen_storm storm);
+int64_t	attack_thread(enum pen_thread thread);
 int64_t	attack_channel(struct pen_worker *w, enum pen_attack attack,
 	    uint32_t arg);
 int64_t	attack_peer(enum pen_peer peer);

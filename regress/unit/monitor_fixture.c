@@ -38,6 +38,9 @@ remove_all(int dir_fd)
 			continue;
 		if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			continue;
+		/* Without root, what a test has closed must be opened. */
+		if (fchmodat(dirfd(dir), entry->d_name, 0700, 0) == -1)
+			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY |
 		    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd == -1)
@@ -108,6 +111,7 @@ fixture_populate(struct monitor_fixture *f)
 	uint32_t limit = f->m.handles.limit;
 	int error, fd;
 
+	stream_remove_all(&f->m.streams);
 	handle_table_destroy(&f->m.handles);
 	fd = openat(f->share_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
@@ -160,6 +164,7 @@ fixture_open(struct monitor_fixture *f, unsigned int naming, uint32_t handles)
 	f->m.uid = geteuid();
 	f->m.gid = getegid();
 	f->m.handles.limit = handles;
+	stream_table_init(&f->m.streams, 4);
 	monitor_probe(&f->m);
 	f->op.reply_fd = -1;
 	f->before = NULL;
@@ -171,6 +176,9 @@ fixture_close(struct monitor_fixture *f)
 {
 	if (f->op.reply_fd != -1)
 		close(f->op.reply_fd);
+	stream_remove_all(&f->m.streams);
+	free(f->m.streams.streams);
+	free(f->m.streams.generations);
 	handle_table_destroy(&f->m.handles);
 	close(f->m.proc_fd);
 	close(f->share_fd);
@@ -195,7 +203,6 @@ fixture_run(struct monitor_fixture *f, const struct pen_message *message)
 		abort();	/* lane_take() lets no such message through */
 	op->request = message->request;
 	memcpy(op->payload, message->payload, len);
-	op->payload_len = (uint32_t)len;
 	op->reply_data = f->data;
 	wrong = dispatch_request(&f->m, op);
 	if (wrong != NULL)

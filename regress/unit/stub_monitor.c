@@ -42,6 +42,12 @@ stub_monitor_reset(void)
 	stub_monitor.wrong = NULL;
 	stub_monitor.count = 0;
 	stub_monitor.owed = LANE_OWED_NOTHING;
+	stub_monitor.naming = MONITOR_BY_PATH;
+	stub_monitor.handle = 0;
+	stub_monitor.file_fd = -1;
+	stub_monitor.ndirents = 0;
+	stub_monitor.too_many = false;
+	stub_monitor.forgotten = 0;
 	memset(&stub_monitor.op.request, 0, sizeof(stub_monitor.op.request));
 	for (size_t i = 0; i < STUB_SLOTS; i++)
 		slots[i].taken = slots[i].completed = false;
@@ -67,10 +73,19 @@ stub_monitor_place(int i)
  */
 
 int
-handle_get(const struct handle_table *table, uint64_t handle)
+handle_hold(struct handle_table *table, uint64_t handle)
 {
 	(void)table;
+	if (stub_monitor.naming == MONITOR_BY_HANDLE)
+		return handle == STUB_DEAD_HANDLE ? -ESTALE : 0;
 	return handle == MONITOR_ROOT_HANDLE ? 0 : -ESTALE;
+}
+
+void
+handle_release(struct handle_table *table, uint64_t handle)
+{
+	(void)table;
+	(void)handle;
 }
 
 static int
@@ -84,9 +99,86 @@ stub_answer(struct op *op)
 static int
 stub_answer_fd(struct op *op)
 {
-	if (stub_monitor.error == 0 && !stub_monitor.no_fd)
+	if (stub_monitor.error != 0 || stub_monitor.no_fd)
+		return stub_monitor.error;
+	if (stub_monitor.file_fd != -1)
+		op->reply_fd = fcntl(stub_monitor.file_fd, F_DUPFD_CLOEXEC, 0);
+	else
 		op->reply_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+/* Of an inode: which one it is, and its attributes. */
+static int
+stub_answer_entry(struct op *op)
+{
+	op->reply.handle = stub_monitor.handle;
+	op->reply.u.attr = stub_monitor.attr;
+	return stub_answer(op);
+}
+
+static int
+stub_answer_create(struct op *op)
+{
+	stub_answer_entry(op);
+	return stub_answer_fd(op);
+}
+
+static int
+stub_answer_forget(struct op *op)
+{
+	struct monitor_forget forget;
+
+	for (size_t at = 0; at < op->data_len; at += sizeof(forget)) {
+		memcpy(&forget, op->data + at, sizeof(forget));
+		stub_monitor.forgotten += forget.count;
+	}
 	return stub_monitor.error;
+}
+
+/* Writes entry `i`, if it fits in what the worker has left for it. */
+static bool
+stub_dirent(struct op *op, unsigned int i, bool plus, uint32_t *left)
+{
+	struct monitor_dirent dirent = { .ino = 1000 + i, .offset = i + 1,
+	    .type = 8 };
+	uint8_t *at = op->reply_data + op->reply.data_len;
+	char name[MONITOR_NAME_MAX + 1] = "";
+	uint32_t padded, takes;
+
+	snprintf(name, sizeof(name), "entry-%u", i);
+	dirent.name_len = (uint32_t)strlen(name);
+	dirent.handle = plus && i > 0 ? stub_monitor.handle + i : 0;
+	padded = (dirent.name_len + 7) / 8 * 8;
+	takes = op->request.u.readdir.entry_size + padded;
+	if (takes > *left && !stub_monitor.too_many)
+		return false;
+	*left -= takes;
+	memcpy(at, &dirent, sizeof(dirent));
+	at += sizeof(dirent);
+	if (plus) {
+		memcpy(at, &stub_monitor.attr, sizeof(stub_monitor.attr));
+		at += sizeof(stub_monitor.attr);
+	}
+	memcpy(at, name, padded);
+	at += padded;
+	op->reply.data_len = (uint32_t)(at - op->reply_data);
+	return true;
+}
+
+static int
+stub_answer_readdir(struct op *op, bool plus)
+{
+	const struct monitor_readdir_request *in = &op->request.u.readdir;
+	uint32_t left = in->size;
+	uint64_t i;
+
+	if (stub_monitor.error != 0)
+		return stub_monitor.error;
+	for (i = in->offset; i < stub_monitor.ndirents; i++)
+		if (!stub_dirent(op, (unsigned int)i, plus, &left))
+			break;
+	return 0;
 }
 
 /* Up to `limit` bytes, and a lying monitor's `extra` more. */
@@ -124,20 +216,20 @@ name(struct monitor *m, struct op *op)					\
 	return answer;							\
 }
 
-STUB_OP(op_lookup, stub_answer(op))
-STUB_OP(op_forget, stub_answer(op))
+STUB_OP(op_lookup, stub_answer_entry(op))
+STUB_OP(op_forget, stub_answer_forget(op))
 STUB_OP(op_getattr, (op->reply.u.attr = stub_monitor.attr, stub_answer(op)))
-STUB_OP(op_setattr, stub_answer(op))
+STUB_OP(op_setattr, stub_answer_entry(op))
 STUB_OP(op_readlink, stub_answer_data(op, MONITOR_TARGET_MAX))
 STUB_OP(op_statfs, (op->reply.u.statfs = stub_monitor.statfs, stub_answer(op)))
 STUB_OP(op_getversion,
     (op->reply.u.generation = stub_monitor.generation, stub_answer(op)))
 STUB_OP(op_open, stub_answer_fd(op))
-STUB_OP(op_create, stub_answer_fd(op))
-STUB_OP(op_mknod, stub_answer(op))
-STUB_OP(op_mkdir, stub_answer(op))
-STUB_OP(op_symlink, stub_answer(op))
-STUB_OP(op_link, stub_answer(op))
+STUB_OP(op_create, stub_answer_create(op))
+STUB_OP(op_mknod, stub_answer_entry(op))
+STUB_OP(op_mkdir, stub_answer_entry(op))
+STUB_OP(op_symlink, stub_answer_entry(op))
+STUB_OP(op_link, stub_answer_entry(op))
 STUB_OP(op_unlink, stub_answer(op))
 STUB_OP(op_rmdir, stub_answer(op))
 STUB_OP(op_rename, stub_answer(op))
@@ -145,6 +237,14 @@ STUB_OP(op_getxattr, stub_answer_xattr(op))
 STUB_OP(op_setxattr, stub_answer(op))
 STUB_OP(op_listxattr, stub_answer_xattr(op))
 STUB_OP(op_removexattr, stub_answer(op))
+STUB_OP(op_tmpfile, stub_answer_create(op))
+STUB_OP(op_opendir, (op->reply.handle = stub_monitor.handle, stub_answer(op)))
+STUB_OP(op_readdir, stub_answer_readdir(op, false))
+STUB_OP(op_readdirplus, stub_answer_readdir(op, true))
+STUB_OP(op_fsyncdir, stub_answer(op))
+STUB_OP(op_releasedir, stub_answer(op))
+STUB_OP(op_syncfs, stub_answer(op))
+STUB_OP(op_reset, stub_answer(op))
 
 /*
  * The worker's half of the lane.
@@ -188,14 +288,13 @@ stub_take(struct op *op, struct stub_slot *slot)
 		abort();
 	op->request = slot->request;
 	memcpy(op->payload, slot->payload, len);
-	op->payload_len = (uint32_t)len;
 	op->reply_data = slot->payload;
 }
 
 void
 lane_submit(struct lane *lane, uint32_t number)
 {
-	struct monitor m = { .naming = MONITOR_BY_PATH };
+	struct monitor m = { .naming = stub_monitor.naming };
 	struct stub_slot *slot = &slots[number];
 	struct op *op = &stub_monitor.op;
 	const char *wrong;

@@ -28,12 +28,22 @@ struct stub_monitor {
 	struct monitor_attr	 attr;
 	struct monitor_statfs	 statfs;
 	uint32_t		 generation;
+	unsigned int		 naming;	/* MONITOR_BY_* */
+	uint64_t		 handle;	/* of what answers with one */
+	int			 file_fd;	/* -1, or what OPEN answers
+						   with a duplicate of */
+	unsigned int		 ndirents;	/* of READDIR: "entry-0"... */
+	bool			 too_many;	/* all, even if none fits */
 	/* What was asked. */
 	const char		*wrong;		/* the first broken rule */
 	unsigned int		 count;		/* requests */
+	uint64_t		 forgotten;	/* counts of FORGETs, added */
 	struct op		 op;		/* the last */
 	enum lane_owed		 owed;
 };
+
+/* By handle, every handle is live but this one; by path, only the root's. */
+#define STUB_DEAD_HANDLE	UINT64_C(0xdeaddead00000007)
 
 /* The one monitor of the test. */
 extern struct stub_monitor stub_monitor;

@@ -48,14 +48,14 @@ test_off(void **state)
 }
 
 static void
-test_starts_full(void **state)
+test_starts_empty(void **state)
 {
 	struct adaptive a;
 
 	(void)state;
 	adaptive_init(&a, UINT32_MAX, ADAPTIVE_MEMORY);
 	assert_int_equal(a.limit_ns, UINT64_C(1000) * UINT32_MAX);
-	assert_int_equal(a.budget_ns, a.limit_ns);
+	assert_int_equal(a.budget_ns, 0);
 	assert_int_equal(a.counters.paid, 0);
 	assert_int_equal(a.counters.slept, 0);
 }
@@ -69,6 +69,7 @@ test_falls(void **state)
 
 	(void)state;
 	adaptive_init(&a, 1000, ADAPTIVE_MEMORY);
+	a.budget_ns = a.limit_ns;
 	while (a.budget_ns > 0) {
 		last = a.budget_ns;
 		sleep_for(&a, HOUR_NS);
@@ -130,6 +131,7 @@ test_spin_ends(void **state)
 	(void)state;
 	/* The budget is used up already: at most one burst is spun. */
 	adaptive_init(&a, 1000, ADAPTIVE_MEMORY);
+	a.budget_ns = a.limit_ns;
 	adaptive_begin(&a);
 	a.start_ns -= HOUR_NS;
 	while (adaptive_spin(&a))
@@ -137,11 +139,13 @@ test_spin_ends(void **state)
 	assert_int_equal(n, ADAPTIVE_MEMORY - 1);
 	/* A turn that is a system call is looked at by itself. */
 	adaptive_init(&a, 1000, ADAPTIVE_SYSCALL);
+	a.budget_ns = a.limit_ns;
 	adaptive_begin(&a);
 	a.start_ns -= HOUR_NS;
 	assert_false(adaptive_spin(&a));
 	/* And with all of it left, more than one. */
 	adaptive_init(&a, HOUR_US, ADAPTIVE_MEMORY);
+	a.budget_ns = a.limit_ns;
 	adaptive_begin(&a);
 	for (n = 0; n < 1000; n++)
 		assert_true(adaptive_spin(&a));
@@ -155,7 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_off),
-		cmocka_unit_test(test_starts_full),
+		cmocka_unit_test(test_starts_empty),
 		cmocka_unit_test(test_falls),
 		cmocka_unit_test(test_grows),
 		cmocka_unit_test(test_small_limit),

@@ -76,6 +76,17 @@ forget(uint64_t handle, uint64_t count)
 	assert_int_equal(run(), 0);
 }
 
+/* What the handle stands for at this moment. */
+static int
+get(uint64_t handle)
+{
+	int fd = handle_hold(&f.m.handles, handle);
+
+	if (fd >= 0)
+		handle_release(&f.m.handles, handle);
+	return fd;
+}
+
 static void
 host_stat(const char *name, struct stat *st)
 {
@@ -155,8 +166,7 @@ test_refusals(void **state)
 			if (want == NULL || strcmp(want,
 			    "a payload longer than its slot") == 0)
 				continue;
-			if (naming == PEN_BY_PATH && (op == MONITOR_LOOKUP ||
-			    op == MONITOR_FORGET))
+			if (!pen_fits(op, naming))
 				want = "an operation that is not permitted";
 			wrong = fixture_run(&f, &message);
 			cases++;
@@ -242,8 +252,10 @@ test_set_owner(void **state)
 	struct stat st;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	if (geteuid() != 0) {
+		print_message("# skipped: needs root\n");
+		return;
+	}
 	good(MONITOR_SETATTR);
 	*set = (struct monitor_setattr_request){ .valid = MONITOR_SET_UID |
 	    MONITOR_SET_GID | MONITOR_SET_MODE, .mode = 06755,
@@ -298,7 +310,7 @@ test_special_files(void **state)
 		assert_int_equal(run(), cases[i].mode);
 		good(MONITOR_GETVERSION);
 		set_name(cases[i].name);
-		if (cases[i].version != 1)
+		if (naming == PEN_BY_PATH && cases[i].version != 1)
 			assert_int_equal(run(), cases[i].version);
 		/* An existing one is no way to open it by CREATE either. */
 		good(MONITOR_CREATE);
@@ -405,8 +417,10 @@ test_create_owner(void **state)
 	struct stat st;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	if (geteuid() != 0) {
+		print_message("# skipped: needs root\n");
+		return;
+	}
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
 		const size_t row = i / 2;
 		const bool sgid = i % 2 == 1;
@@ -505,8 +519,10 @@ test_xattrs(void **state)
 
 	(void)state;
 	good(MONITOR_GETXATTR);
-	if (run() == -EOPNOTSUPP || f.op.reply.error == -ENODATA)
-		skip();		/* the file system has none */
+	if (run() == -EOPNOTSUPP || f.op.reply.error == -ENODATA) {
+		print_message("# skipped: the file system has no xattrs\n");
+		return;
+	}
 	assert_int_equal(f.op.reply.error, 0);
 	assert_int_equal(f.op.reply.data_len, 5);
 	assert_memory_equal(f.data, "value", 5);
@@ -587,7 +603,7 @@ test_readonly(void **state)
 		[MONITOR_SYMLINK] = true, [MONITOR_LINK] = true,
 		[MONITOR_UNLINK] = true, [MONITOR_RMDIR] = true,
 		[MONITOR_RENAME] = true, [MONITOR_SETXATTR] = true,
-		[MONITOR_REMOVEXATTR] = true
+		[MONITOR_REMOVEXATTR] = true, [MONITOR_TMPFILE] = true
 	};
 	static const uint32_t flags[] = { O_WRONLY, O_RDWR, O_ACCMODE,
 	    O_RDONLY | O_TRUNC, O_WRONLY | O_APPEND };
@@ -596,7 +612,7 @@ test_readonly(void **state)
 	(void)state;
 	fixture_note(&f, "share");
 	for (uint32_t op = 1; op < MONITOR_OP_MAX; op++) {
-		if (op == MONITOR_LOOKUP || op == MONITOR_FORGET)
+		if (!pen_fits(op, naming))
 			continue;
 		good(op);
 		if (writes[op])
@@ -604,6 +620,9 @@ test_readonly(void **state)
 		else
 			assert_int_not_equal(run(), -EROFS);
 	}
+	/* RESET was the last. */
+	if (naming == PEN_BY_HANDLE)
+		dir_handle = lookup(MONITOR_ROOT_HANDLE, "dir");
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		good(MONITOR_OPEN);
 		message.request.u.open.flags = flags[i];
@@ -637,6 +656,8 @@ test_paths(void **state)
 	fixture_note(&f, "outside");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (op = MONITOR_GETATTR; op < MONITOR_OP_MAX; op++) {
+			if (!pen_fits(op, naming))
+				continue;
 			renew();
 			good(op);
 			pen_set_part(&message, PEN_PATH0, cases[i].path,
@@ -692,10 +713,8 @@ test_no_name(void **state)
 		assert_true(file != 0 && link != 0);
 	}
 	for (uint32_t op = MONITOR_GETATTR; op < MONITOR_OP_MAX; op++) {
-		if (op == MONITOR_LINK || op == MONITOR_RENAME ||
-		    op == MONITOR_CREATE || op == MONITOR_MKNOD ||
-		    op == MONITOR_MKDIR || op == MONITOR_SYMLINK ||
-		    op == MONITOR_UNLINK || op == MONITOR_RMDIR)
+		if (!pen_ops[op].optional || op == MONITOR_LINK ||
+		    !pen_fits(op, naming))
 			continue;
 		good(op);
 		pen_set_part(&message, PEN_NAME0, "", 0);
@@ -706,8 +725,7 @@ test_no_name(void **state)
 		if (op == MONITOR_READLINK)
 			assert_int_equal(f.op.reply.error,
 			    naming == PEN_BY_HANDLE ? 0 : -EINVAL);
-		else if (naming == PEN_BY_HANDLE &&
-		    op != MONITOR_GETVERSION)
+		else if (naming == PEN_BY_HANDLE)
 			assert_int_equal(f.op.reply.error, 0);
 	}
 	good(MONITOR_LINK);
@@ -752,21 +770,21 @@ test_forget(void **state)
 	a = lookup(dir_handle, "file");
 	assert_true(lookup(dir_handle, "file") == a);
 	forget(a, 1);
-	assert_true(handle_get(&f.m.handles, a) >= 0);
+	assert_true(get(a) >= 0);
 	forget(a, 1);
-	assert_int_equal(handle_get(&f.m.handles, a), -ESTALE);
+	assert_int_equal(get(a), -ESTALE);
 	/* Of what is gone, of what never was, of the root: harmless. */
 	forget(a, UINT64_MAX);
 	forget(0, 1);
 	forget(UINT64_MAX, UINT64_MAX);
 	forget(MONITOR_ROOT_HANDLE, UINT64_MAX);
-	assert_true(handle_get(&f.m.handles, MONITOR_ROOT_HANDLE) >= 0);
+	assert_true(get(MONITOR_ROOT_HANDLE) >= 0);
 	again = lookup(dir_handle, "file");
 	assert_true(again != 0 && again != a);
 	forget(again, 0);
-	assert_true(handle_get(&f.m.handles, again) >= 0);
+	assert_true(get(again) >= 0);
 	forget(again, UINT64_MAX);
-	assert_int_equal(handle_get(&f.m.handles, again), -ESTALE);
+	assert_int_equal(get(again), -ESTALE);
 	assert_int_equal(f.m.handles.used, 2);
 }
 
@@ -788,11 +806,11 @@ test_stale(void **state)
 	fixture_note(&f, "share");
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {
 		for (uint32_t op = 1; op < MONITOR_OP_MAX; op++) {
-			if (op == MONITOR_FORGET)
+			if (!pen_fits(op, naming))
 				continue;
 			for (place = 0; place < 2; place++) {
 				good(op);
-				if (message.request.place[place].name_len == 0)
+				if (pen_ops[op].names[place] == NULL)
 					continue;
 				message.request.place[place].handle =
 				    handles[i];
@@ -816,6 +834,7 @@ test_limit(void **state)
 		snprintf(name, sizeof(name), "n%d", i);
 		set_name(name);
 		assert_int_equal(run(), 0);
+		forget(f.op.reply.handle, 1);
 	}
 	for (i = 2; i < HANDLES; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
@@ -848,10 +867,221 @@ test_forget_many(void **state)
 	pen_set_part(&message, PEN_DATA, entries,
 	    FORGETS * sizeof(entries[0]));
 	assert_int_equal(run(), 0);
-	assert_int_equal(handle_get(&f.m.handles, dir_handle), -ESTALE);
+	assert_int_equal(get(dir_handle), -ESTALE);
 	pen_set_part(&message, PEN_DATA, entries, sizeof(entries));
 	assert_string_equal(fixture_run(&f, &message),
 	    "data of a wrong length");
+}
+
+/* What is made is looked up; what cannot be is not made. */
+static void
+test_made_handles(void **state)
+{
+	static const uint32_t ops[] = { MONITOR_CREATE, MONITOR_MKNOD,
+	    MONITOR_MKDIR, MONITOR_SYMLINK, MONITOR_TMPFILE };
+	struct stat st;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		good(ops[i]);
+		assert_int_equal(run(), 0);
+		assert_true(f.op.reply.handle != 0);
+		assert_int_equal(fstat(get(f.op.reply.handle), &st), 0);
+		assert_int_equal(st.st_ino, f.op.reply.u.attr.ino);
+		assert_int_equal(st.st_mode, f.op.reply.u.attr.mode);
+		forget(f.op.reply.handle, 1);
+		assert_int_equal(get(f.op.reply.handle), -ESTALE);
+	}
+	renew();
+	f.m.handles.limit = f.m.handles.open;
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		good(ops[i]);
+		assert_int_equal(run(), -ENFILE);
+		assert_int_equal(f.op.reply_fd, -1);
+		assert_false(host_has(pen_ops[ops[i]].names[0]) &&
+		    ops[i] != MONITOR_TMPFILE);
+	}
+}
+
+static uint64_t
+open_stream(uint64_t dir)
+{
+	pen_good(&message, MONITOR_OPENDIR, PEN_BY_HANDLE, dir);
+	assert_int_equal(run(), 0);
+	return f.op.reply.handle;
+}
+
+/* Reads from an offset, `size` as if an entry took 152 bytes and its name. */
+static int
+read_stream(uint32_t op, uint64_t stream, uint64_t offset, uint32_t size)
+{
+	good(op);
+	message.request.u.readdir = (struct monitor_readdir_request){
+	    .stream = stream, .offset = offset, .size = size,
+	    .entry_size = 152 };
+	return run();
+}
+
+/* Goes through an answer; returns how many, and the last one's offset. */
+static int
+count_entries(bool plus, uint64_t *offset)
+{
+	const struct monitor_dirent *d;
+	struct stat st;
+	char name[256];
+	size_t at = 0, step;
+	int n = 0;
+
+	while (at < f.op.reply.data_len) {
+		d = (const void *)(f.data + at);
+		step = sizeof(*d) + (plus ? sizeof(d->attr[0]) : 0);
+		assert_true(d->name_len > 0 && d->name_len < sizeof(name));
+		memcpy(name, f.data + at + step, d->name_len);
+		name[d->name_len] = '\0';
+		at += step + (d->name_len + 7) / 8 * 8;
+		*offset = d->offset;
+		n++;
+		if (name[0] == '.') {
+			assert_int_equal(d->handle, 0);
+			continue;
+		}
+		host_stat(name, &st);
+		assert_int_equal(d->ino, st.st_ino);
+		if (!plus)
+			continue;
+		assert_int_equal(d->attr[0].mode, st.st_mode);
+		assert_int_equal(fstat(get(d->handle), &st), 0);
+		assert_int_equal(st.st_ino, d->ino);
+	}
+	assert_int_equal(at, f.op.reply.data_len);
+	return n;
+}
+
+static void
+test_streams(void **state)
+{
+	static const uint32_t sizes[] = { 168, 200, 500, 4096, 1 << 20 };
+	uint64_t offset, stream;
+	uint32_t op;
+	int all, n;
+
+	(void)state;
+	stream = open_stream(dir_handle);
+	assert_int_equal(read_stream(MONITOR_READDIR, stream, 0, UINT32_MAX),
+	    0);
+	all = count_entries(false, &offset);
+	assert_true(all > 8);
+	for (op = MONITOR_READDIR; op <= MONITOR_READDIRPLUS; op++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			offset = 0;
+			n = 0;
+			do {
+				assert_int_equal(read_stream(op, stream,
+				    offset, sizes[i]), 0);
+				n += count_entries(op == MONITOR_READDIRPLUS,
+				    &offset);
+			} while (f.op.reply.data_len > 0);
+			assert_int_equal(n, all);
+		}
+		assert_int_equal(read_stream(op, stream, 0, 159), -EINVAL);
+		assert_int_equal(read_stream(op, stream, 0, 0), -EINVAL);
+		assert_int_equal(read_stream(op, stream, UINT64_MAX, 4096),
+		    -EINVAL);
+	}
+	/* What is new shows after a rewind, what is gone does not. */
+	good(MONITOR_CREATE);
+	assert_int_equal(run(), 0);
+	assert_int_equal(read_stream(MONITOR_READDIR, stream, 0, 1 << 20), 0);
+	assert_int_equal(count_entries(false, &offset), all + 1);
+	assert_int_equal(unlinkat(f.share_fd, "dir/new-file", 0), 0);
+	assert_int_equal(read_stream(MONITOR_READDIRPLUS, stream, 0, 1 << 20),
+	    0);
+	assert_int_equal(count_entries(true, &offset), all);
+}
+
+/* A stream is one directory's, until it is released. */
+static void
+test_stream_names(void **state)
+{
+	uint64_t other, stream, wrong[6];
+	int i;
+
+	(void)state;
+	stream = open_stream(dir_handle);
+	other = open_stream(lookup(dir_handle, "sub"));
+	wrong[0] = 0;
+	wrong[1] = UINT64_MAX;
+	wrong[2] = stream + 77;
+	wrong[3] = stream + (UINT64_C(1) << 32);
+	wrong[4] = (uint32_t)stream;
+	wrong[5] = other;
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(read_stream(MONITOR_READDIR, wrong[i], 0,
+		    4096), -EBADF);
+		good(MONITOR_FSYNCDIR);
+		message.request.u.stream.stream = wrong[i];
+		assert_int_equal(run(), -EBADF);
+		good(MONITOR_RELEASEDIR);
+		message.request.u.stream.stream = wrong[i];
+		assert_int_equal(run(), -EBADF);
+	}
+	good(MONITOR_FSYNCDIR);
+	message.request.u.stream.stream = stream;
+	assert_int_equal(run(), 0);
+	good(MONITOR_RELEASEDIR);
+	message.request.u.stream.stream = stream;
+	assert_int_equal(run(), 0);
+	assert_int_equal(run(), -EBADF);
+	assert_true(open_stream(dir_handle) != stream);
+	/* The fixture has room for four. */
+	open_stream(dir_handle);
+	open_stream(dir_handle);
+	good(MONITOR_OPENDIR);
+	assert_int_equal(run(), -ENFILE);
+	pen_good(&message, MONITOR_OPENDIR, PEN_BY_HANDLE,
+	    lookup(dir_handle, "file"));
+	assert_int_equal(run(), -ENOTDIR);
+	/* All at once. */
+	good(MONITOR_RESET);
+	assert_int_equal(run(), 0);
+	assert_int_equal(f.m.streams.used, 0);
+	assert_int_equal(f.m.handles.used, 1);
+	assert_int_equal(get(dir_handle), -ESTALE);
+}
+
+/* A handle that was only read lives through a rename and a removal. */
+static void
+test_late_handles(void **state)
+{
+	uint64_t offset, stream, file;
+	struct stat st;
+
+	(void)state;
+	host_stat("file", &st);
+	stream = open_stream(dir_handle);
+	assert_int_equal(read_stream(MONITOR_READDIRPLUS, stream, 0, 1 << 20),
+	    0);
+	good(MONITOR_RENAME);
+	assert_int_equal(run(), 0);
+	good(MONITOR_UNLINK);
+	set_name("new-name");
+	assert_int_equal(run(), 0);
+	assert_int_equal(read_stream(MONITOR_READDIRPLUS, stream, 0, 1 << 20),
+	    0);
+	count_entries(true, &offset);
+	/* By number: dir's other entries came first or last. */
+	for (file = 0; file < f.m.handles.size; file++) {
+		struct stat now;
+		int fd = get(MONITOR_ROOT_HANDLE + file);
+
+		if (fd >= 0 && fstat(fd, &now) == 0 &&
+		    now.st_ino == st.st_ino)
+			break;
+	}
+	assert_true(file < f.m.handles.size);
+	assert_int_equal(fstat(get(MONITOR_ROOT_HANDLE + file), &st), 0);
+	assert_int_equal(st.st_nlink, 0);
 }
 
 #define CASE(test, how)	{ .name = #test " (" #how ")",			\
@@ -875,7 +1105,11 @@ main(void)
 		CASE(test_paths, by_path), CASE(test_longest_path, by_path),
 		CASE(test_lookup, by_handle), CASE(test_forget, by_handle),
 		CASE(test_stale, by_handle), CASE(test_limit, by_handle),
-		CASE(test_forget_many, by_handle)
+		CASE(test_forget_many, by_handle),
+		CASE(test_made_handles, by_handle),
+		CASE(test_streams, by_handle),
+		CASE(test_stream_names, by_handle),
+		CASE(test_late_handles, by_handle)
 	};
 
 	/* As the monitor has them: FSETID is raised when it is needed. */

@@ -1,8 +1,9 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * Command lines of both names: what each option does to struct options, and
- * for each that is wrong the status and what is said about it.
+ * Command lines: what the options of all protocols, and those of 9p-proxy, do
+ * to struct options, and for each that is wrong the status and what is said
+ * about it.
  */
 #include "config.h"
 
@@ -13,95 +14,20 @@
 
 #include <cmocka.h>
 
-#include <sys/mman.h>
-
-#include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "launcher/options.h"
-
-#define WORDS_MAX	16
-#define PRIVFSD		"/usr/bin/privfsd"
-#define HELPER		"/usr/lib/qemu/virtfs-proxy-helper"
-#define BASE		"--protocol=9p-proxy", "--shared-dir=/srv", "--fd=5"
-#define HELPER_BASE	"-p", "/srv", "-f", "5"
-
-static struct options options;
-static char words[WORDS_MAX][1600];	/* options point into these */
-static char said[2][16384];		/* on stdout, on stderr */
-
-/* Parses what is in `line`, up to a NULL, with stdout and stderr caught. */
-static int
-parse(const char *const *line)
-{
-	char *argv[WORDS_MAX + 1];
-	int kept[2], file[2], i, n, status;
-	ssize_t got;
-
-	for (n = 0; line[n] != NULL; n++) {
-		assert_true(n < WORDS_MAX);
-		assert_true(strlen(line[n]) < sizeof(words[n]));
-		strcpy(words[n], line[n]);
-		argv[n] = words[n];
-	}
-	argv[n] = NULL;
-	fflush(NULL);
-	for (i = 0; i < 2; i++) {
-		kept[i] = fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
-		file[i] = memfd_create("said", MFD_CLOEXEC);
-		dup2(file[i], i + 1);
-	}
-	optind = 0;		/* getopt(3): starts anew */
-	status = options_parse(&options, n, argv);
-	fflush(NULL);
-	for (i = 0; i < 2; i++) {
-		dup2(kept[i], i + 1);
-		close(kept[i]);
-		got = pread(file[i], said[i], sizeof(said[i]) - 1, 0);
-		said[i][got > 0 ? got : 0] = '\0';
-		close(file[i]);
-	}
-	return status;
-}
-
-#define PARSE(...)	parse((const char *const []){ __VA_ARGS__, NULL })
-
-static void
-good(const char *const *line)
-{
-	int status = parse(line);
-
-	if (status != OPTIONS_RUN || said[0][0] != '\0' || said[1][0] != '\0')
-		fail_msg("status %d: %s%s", status, said[0], said[1]);
-}
-
-#define GOOD(...)	good((const char *const []){ __VA_ARGS__, NULL })
-
-/* Status 2, one line, which has all of `parts` in it. */
-static void
-bad(const char *const *line, const char *part, const char *other)
-{
-	int status = parse(line);
-	const char *newline = strchr(said[1], '\n');
-
-	if (status != 2 || said[0][0] != '\0' || newline == NULL ||
-	    newline[1] != '\0' || strstr(said[1], part) == NULL ||
-	    strstr(said[1], other) == NULL)
-		fail_msg("status %d, \"%s\" without \"%s\" or \"%s\"", status,
-		    said[1], part, other);
-}
+#include "regress/unit/options_fixture.h"
 
 static void
 test_defaults(void **state)
 {
 	(void)state;
 	GOOD(PRIVFSD, BASE);
-	assert_int_equal(options.protocol, OPTIONS_9P_PROXY);
+	assert_int_equal(options.protocol, WORKER_PROTOCOL_9P_PROXY);
 	assert_string_equal(options.shared_dir, "/srv");
 	assert_int_equal(options.fd, 5);
 	assert_null(options.socket_path);
@@ -127,7 +53,7 @@ test_helper(void **state)
 {
 	(void)state;
 	GOOD(HELPER, HELPER_BASE);
-	assert_int_equal(options.protocol, OPTIONS_9P_PROXY);
+	assert_int_equal(options.protocol, WORKER_PROTOCOL_9P_PROXY);
 	assert_true(options.daemonize);
 	assert_true(options.syslog);
 	GOOD("virtfs-proxy-helper", "--path=/srv", "--fd", "3", "--nodaemon");
@@ -214,8 +140,6 @@ test_levels(void **state)
 	}
 }
 
-#define BIT(cap)	(UINT64_C(1) << (cap))
-
 static void
 test_modcaps(void **state)
 {
@@ -236,11 +160,6 @@ test_modcaps(void **state)
 	GOOD(PRIVFSD, BASE, "--modcaps=-fsetid");
 	assert_true((options.sandbox.caps.permitted & BIT(CAP_FSETID)) == 0);
 }
-
-struct bad_case {
-	const char	*word;
-	const char	*part;	/* of the message */
-};
 
 static const struct bad_case bad_values[] = {
 	{ "--sandbox=", "--sandbox" },
@@ -301,6 +220,10 @@ test_bad_values(void **state)
 		    c->part, "privfsd: ");
 		bad((const char *const []){ HELPER, HELPER_BASE, c->word,
 		    NULL }, c->part, "virtfs-proxy-helper: ");
+		bad((const char *const []){ PRIVFSD, FS_BASE, c->word, NULL },
+		    c->part, "privfsd: ");
+		bad((const char *const []){ VIRTIOFSD, LIST_BASE, c->word,
+		    NULL }, c->part, "virtiofsd: ");
 	}
 }
 
@@ -318,6 +241,8 @@ test_bad_own(void **state)
 		{ "--path=/srv", "--path" }, { "-p", "option: -p" },
 		{ "--uid=0", "--uid" }, { "--nodaemon", "--nodaemon" },
 		{ "-n", "option: -n" }, { "-x", "option: -x" },
+		{ "-d", "option: -d" }, { "-f", "option: -f" },
+		{ "--socket=s", "" },	/* ambiguous */
 	}, helper[] = {
 		{ "--uid=no-such-user-here", "no such user" },
 		{ "--uid=4294967295", "from 0 to 4294967294" },
@@ -352,9 +277,6 @@ test_bad_letter(void **state)
 	bad((const char *const []){ HELPER, HELPER_BASE, "-xn", NULL },
 	    "option: -x", "unknown");
 }
-
-#define BAD(part, other, ...)						\
-	bad((const char *const []){ __VA_ARGS__, NULL }, part, other)
 
 static void
 test_combinations(void **state)
@@ -414,7 +336,9 @@ test_help(void **state)
 	assert_int_equal(PARSE(PRIVFSD, "--help"), 0);
 	assert_non_null(strstr(said[0], "usage: privfsd "));
 	assert_non_null(strstr(said[0], "--socket-path=PATH"));
+	assert_non_null(strstr(said[0], "--thread-pool-size=N"));
 	assert_null(strstr(said[0], "--nodaemon"));
+	assert_null(strstr(said[0], "log_level"));
 	for (i = 0; i < sizeof(both) / sizeof(both[0]); i++)
 		assert_non_null(strstr(said[0], both[i]));
 	assert_int_equal(PARSE(HELPER, "-h"), 0);
@@ -436,8 +360,13 @@ static void
 test_print_sandbox(void **state)
 {
 	(void)state;
+	GOOD(PRIVFSD, "--print-sandbox", "--protocol=virtiofs");
+	assert_true(options.sandbox.virtiofs);
+	GOOD(VIRTIOFSD, "--print-sandbox");
+	assert_true(options.sandbox.virtiofs);
 	GOOD(PRIVFSD, "--print-sandbox");
 	assert_int_equal(options.print_sandbox, OPTIONS_PRINT_TEXT);
+	assert_false(options.sandbox.virtiofs);
 	GOOD(PRIVFSD, "--print-sandbox=text", "--readonly");
 	assert_int_equal(options.print_sandbox, OPTIONS_PRINT_TEXT);
 	assert_true(options.sandbox.readonly);
@@ -470,6 +399,9 @@ test_program_name(void **state)
 	GOOD("./privfsd", BASE);
 	BAD("--protocol", "missing", "virtfs-proxy-helper.old", "--fd=5");
 	BAD("--protocol", "missing", "/virtfs-proxy-helper/x", "--fd=5");
+	BAD("--protocol", "missing", "virtiofsd-1.13", "--fd=5");
+	BAD("--protocol", "missing", "virtiofs", "--fd=5");
+	GOOD("./virtiofsd", LIST_BASE);
 	assert_int_equal(parse((const char *const []){ NULL }), 2);
 	assert_non_null(strstr(said[1], "--protocol"));
 }

@@ -8,6 +8,7 @@
 
 #include "worker/p9_conn.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -69,6 +70,9 @@ set_up(void **state)
 		return -1;
 	monitor_end = sock[0];
 	stub_monitor.lane.sock = sock[1];
+	stub_monitor.lane.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stub_monitor.lane.bell == -1)
+		return -1;
 	if (channel_create(&channel_end, &worker_channel) != 0)
 		return -1;
 	memset(&conn, 0, sizeof(conn));
@@ -88,6 +92,7 @@ tear_down(void **state)
 	alarm(0);
 	p9_conn_free(&conn);
 	close(stub_monitor.lane.sock);
+	close(stub_monitor.lane.bell);
 	close(worker_channel);
 	if (monitor_end != -1)
 		close(monitor_end);

@@ -17,11 +17,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +55,15 @@ default_config(void)
 	return config;
 }
 
+static struct sandbox_config
+virtiofs_config(void)
+{
+	struct sandbox_config config = default_config();
+
+	config.virtiofs = true;
+	return config;
+}
+
 static const struct seccomp_row *
 find_row(enum sandbox_process process, const struct sandbox_config *config,
     const char *name)
@@ -64,21 +77,26 @@ find_row(enum sandbox_process process, const struct sandbox_config *config,
 	return NULL;
 }
 
+/* For both protocols. */
 static void
 assert_absent(enum sandbox_process process, const char *name)
 {
-	struct sandbox_config config = default_config();
+	struct sandbox_config configs[] = { default_config(),
+	    virtiofs_config() };
+	size_t i;
 
-	if (find_row(process, &config, name) != NULL)
-		fail_msg("%s may call %s", process_names[process], name);
+	for (i = 0; i < 2; i++)
+		if (find_row(process, &configs[i], name) != NULL)
+			fail_msg("%s may call %s", process_names[process],
+			    name);
 }
 
 static void
 test_never(void **state)
 {
 	static const char *const never[] = {
-		"execve", "execveat", "fork", "vfork", "clone", "clone3",
-		"ptrace", "process_vm_readv", "process_vm_writev", "socket",
+		"execve", "execveat", "fork", "vfork", "ptrace",
+		"process_vm_readv", "process_vm_writev", "socket",
 		"socketpair", "connect", "bind", "listen", "mount", "umount2",
 		"pivot_root", "chroot", "unshare", "setns", "open_tree",
 		"move_mount", "mount_setattr", "fsopen", "setuid", "setgid",
@@ -100,21 +118,47 @@ test_never(void **state)
 
 #ifndef PRIVFSD_SANITIZE	/* they look at files of /proc */
 static void
+assert_absent_9p(enum sandbox_process process, const char *name)
+{
+	struct sandbox_config config = default_config();
+
+	if (find_row(process, &config, name) != NULL)
+		fail_msg("%s may call %s", process_names[process], name);
+}
+
+static void
 test_never_worker(void **state)
 {
 	static const char *const never[] = {
 		"open", "openat", "openat2", "stat", "newfstatat", "statx",
+		"getdents64",
 		"unlinkat", "unlink", "renameat2", "mkdirat", "mknodat",
 		"symlinkat", "linkat", "readlinkat", "fchownat", "fchmodat",
 		"fchmodat2", "truncate", "utimensat", "getxattr", "setxattr",
 		"getxattrat", "setxattrat", "capset", "accept", "accept4",
-		"kill", "ioctl", "fcntl"
+		"kill", "tgkill", "ioctl", "ftruncate", "fchmod", "fchown",
+		"pread64", "pwrite64", "readv", "writev", "splice", "sendfile"
+	};
+	static const char *const never_9p[] = {
+		"fstat", "fcntl", "read", "write", "preadv2", "pwritev2",
+		"mprotect", "madvise", "clone", "clone3", "exit",
+		"epoll_create1", "eventfd2", "pipe2", "lseek", "fallocate",
+		"copy_file_range", "fsync", "rt_sigaction", "rt_sigprocmask"
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		assert_absent(SANDBOX_WORKER, never[i]);
+	for (i = 0; i < sizeof(never_9p) / sizeof(never_9p[0]); i++)
+		assert_absent_9p(SANDBOX_WORKER, never_9p[i]);
+	assert_absent_9p(SANDBOX_MONITOR, "getdents64");
+	assert_absent_9p(SANDBOX_MONITOR, "lseek");
+	assert_absent_9p(SANDBOX_MONITOR, "syncfs");
+	assert_absent(SANDBOX_MONITOR, "clone");
+	assert_absent(SANDBOX_MONITOR, "clone3");
+	assert_absent(SANDBOX_LAUNCHER, "clone");
+	assert_absent(SANDBOX_LAUNCHER, "clone3");
 	assert_absent(SANDBOX_LAUNCHER, "open");
 	assert_absent(SANDBOX_LAUNCHER, "openat");
 	assert_absent(SANDBOX_LAUNCHER, "openat2");
@@ -145,6 +189,25 @@ row_is_own(const struct seccomp_row *row)
 	return strncmp(row->reason, "sanitizers:", 11) != 0;
 }
 
+/* What exists is opened again, and nothing is made. */
+static void
+check_openat(const struct seccomp_row *row)
+{
+	/* Virtio-fs has rows that are there for O_DIRECT alone. */
+	uint64_t reopen = row_permits(row, 2, REOPEN) ? REOPEN :
+	    REOPEN | O_DIRECT;
+
+	assert_false(row_permits(row, 2, reopen | O_CREAT));
+	assert_false(row_permits(row, 2, reopen | O_TMPFILE));
+	/* Or O_PATH, and nothing else at all. */
+	if (row_permits(row, 2, REOPEN | O_PATH)) {
+		assert_int_equal(row->args[0].mask, UINT32_MAX);
+		return;
+	}
+	assert_true(row_permits(row, 2, reopen | O_RDONLY));
+	assert_false(row_permits(row, 2, reopen | O_PATH));
+}
+
 static void
 check_row(const struct seccomp_row *row)
 {
@@ -164,12 +227,8 @@ check_row(const struct seccomp_row *row)
 		assert_true(row_permits(row, 2, PROT_READ | PROT_WRITE));
 		assert_false(row_permits(row, 2, PROT_READ | PROT_EXEC));
 	}
-	if (row_is_own(row) && strcmp(row->name, "openat") == 0) {
-		assert_true(row_permits(row, 2, REOPEN | O_RDONLY));
-		assert_false(row_permits(row, 2, REOPEN | O_CREAT));
-		assert_false(row_permits(row, 2, REOPEN | O_TMPFILE));
-		assert_false(row_permits(row, 2, REOPEN | O_PATH));
-	}
+	if (row_is_own(row) && strcmp(row->name, "openat") == 0)
+		check_openat(row);
 	if (row_is_own(row) && (strcmp(row->name, "openat") == 0 ||
 	    strcmp(row->name, "ioctl") == 0 || strcmp(row->name, "futex") ==
 	    0 || strcmp(row->name, "kill") == 0))
@@ -177,28 +236,124 @@ check_row(const struct seccomp_row *row)
 }
 
 static void
+check_rows(enum sandbox_process process, const struct sandbox_config *config)
+{
+	const struct seccomp_row *row, *other;
+	size_t position = 0, second;
+
+	while ((row = seccomp_next_row(process, config, &position)) != NULL) {
+		check_row(row);
+		second = position;
+		while ((other = seccomp_next_row(process, config,
+		    &second)) != NULL) {
+			if (strcmp(row->name, other->name) != 0)
+				continue;
+			/* Permitted or refused, not now and then. */
+			assert_int_equal(row->error, other->error);
+			if (row_is_own(other))
+				assert_memory_not_equal(row->args,
+				    other->args, sizeof(row->args));
+		}
+	}
+}
+
+static void
 test_rows(void **state)
 {
 	struct sandbox_config config = default_config();
-	const struct seccomp_row *row, *other;
+	struct sandbox_config virtiofs = virtiofs_config();
 	enum sandbox_process process;
-	size_t position, second;
 
 	(void)state;
 	for (process = 0; process < SANDBOX_PROCESSES; process++) {
-		position = 0;
-		while ((row = seccomp_next_row(process, &config,
-		    &position)) != NULL) {
-			check_row(row);
-			second = position;
-			while ((other = seccomp_next_row(process, &config,
-			    &second)) != NULL)
-				if (strcmp(row->name, other->name) == 0 &&
-				    row_is_own(other))
-					assert_memory_not_equal(row->args,
-					    other->args, sizeof(row->args));
-		}
+		check_rows(process, &config);
+		check_rows(process, &virtiofs);
 	}
+}
+
+/* Whether any row of that name permits `value` as argument `index`. */
+static bool
+permits(enum sandbox_process process, const struct sandbox_config *config,
+    const char *name, unsigned int index, uint64_t value)
+{
+	const struct seccomp_row *row;
+	size_t position = 0;
+
+	while ((row = seccomp_next_row(process, config, &position)) != NULL)
+		if (strcmp(row->name, name) == 0 && row_is_own(row) &&
+		    row->error == 0 && row_permits(row, index, value))
+			return true;
+	return false;
+}
+
+/* Threads, guest memory and data fds: as much of each as it takes. */
+static void
+test_virtiofs_worker(void **state)
+{
+	const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES |
+	    CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+	    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+	struct sandbox_config config = virtiofs_config();
+	const struct {
+		const char	*name;
+		unsigned int	 index;
+		uint64_t	 value;
+		bool		 permitted;
+	} cases[] = {
+		{ "clone", 0, thread, true },
+		{ "clone", 0, thread & ~(uint64_t)CLONE_THREAD, false },
+		{ "clone", 0, thread & ~(uint64_t)CLONE_VM, false },
+		{ "clone", 0, thread | CLONE_NEWNS, false },
+		{ "clone", 0, thread | CLONE_NEWUSER, false },
+		{ "clone", 0, thread | CLONE_PTRACE, false },
+		{ "clone", 0, SIGCHLD, false },
+		{ "mmap", 3, MAP_SHARED, true },
+		{ "mmap", 3, MAP_SHARED | MAP_FIXED, false },
+		{ "mmap", 3, MAP_PRIVATE, false },
+		{ "mmap", 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, true },
+		{ "mmap", 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, false },
+		{ "mprotect", 2, PROT_READ | PROT_WRITE, true },
+		{ "mprotect", 2, PROT_READ | PROT_EXEC, false },
+		{ "madvise", 2, MADV_DONTNEED, true },
+		{ "madvise", 2, MADV_HWPOISON, false },
+		{ "preadv2", 5, 0, true },
+		{ "preadv2", 5, RWF_NOWAIT, true },
+		{ "preadv2", 5, RWF_HIPRI, false },
+		{ "pwritev2", 5, RWF_NOWAIT, true },
+		{ "pwritev2", 5, RWF_NOWAIT | RWF_APPEND, true },
+		{ "pwritev2", 5, RWF_HIPRI, false },
+		{ "write", 2, 8, true },
+		{ "write", 2, 1, false },
+		{ "read", 2, 4096, false },
+		{ "fcntl", 1, F_DUPFD_CLOEXEC, true },
+		{ "fcntl", 1, F_SETFL, false },
+		{ "fcntl", 1, F_SETLK, false },
+		{ "lseek", 2, SEEK_HOLE, true },
+		{ "lseek", 2, SEEK_SET, false },
+		{ "copy_file_range", 5, 0, true },
+		{ "copy_file_range", 5, 1, false },
+		{ "futex", 1, FUTEX_WAIT_PRIVATE, true },
+		{ "futex", 1, FUTEX_WAKE_PRIVATE, true },
+		{ "futex", 1, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, true },
+		{ "futex", 1, FUTEX_CMP_REQUEUE_PI, false },
+		{ "futex", 1, FUTEX_LOCK_PI_PRIVATE, false },
+		{ "futex", 1, FUTEX_TRYLOCK_PI, false },
+		{ "rt_sigaction", 0, SIGSYS, false },
+		{ "rt_sigaction", 0, SIGSEGV, false },
+	};
+	const struct seccomp_row *row;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (permits(SANDBOX_WORKER, &config, cases[i].name,
+		    cases[i].index, cases[i].value) != cases[i].permitted)
+			fail_msg("%s, argument %u %#lx: not %d",
+			    cases[i].name, cases[i].index, cases[i].value,
+			    cases[i].permitted);
+	row = find_row(SANDBOX_WORKER, &config, "clone3");
+	assert_non_null(row);
+	assert_int_equal(row->error, ENOSYS);
 }
 
 /* A read-only share's monitor has no call left that changes one. */
@@ -227,6 +382,31 @@ test_readonly(void **state)
 	assert_false(row_permits(row, 2, REOPEN | O_WRONLY));
 	assert_false(row_permits(row, 2, REOPEN | O_RDWR));
 	assert_false(row_permits(row, 2, REOPEN | O_TRUNC));
+}
+
+/* Nor has the worker, and the monitor neither with O_DIRECT. */
+static void
+test_readonly_virtiofs(void **state)
+{
+	static const char *const writing[] = { "pwritev2", "fallocate",
+	    "copy_file_range", "ftruncate" };
+	struct sandbox_config config = virtiofs_config();
+	size_t i;
+
+	(void)state;
+	assert_true(permits(SANDBOX_MONITOR, &config, "openat", 2,
+	    REOPEN | O_RDWR | O_DIRECT));
+	assert_non_null(find_row(SANDBOX_WORKER, &config, "pwritev2"));
+	config.readonly = true;
+	for (i = 0; i < sizeof(writing) / sizeof(writing[0]); i++)
+		assert_null(find_row(SANDBOX_WORKER, &config, writing[i]));
+	assert_non_null(find_row(SANDBOX_WORKER, &config, "preadv2"));
+	assert_true(permits(SANDBOX_MONITOR, &config, "openat", 2,
+	    REOPEN | O_RDONLY | O_DIRECT));
+	assert_false(permits(SANDBOX_MONITOR, &config, "openat", 2,
+	    REOPEN | O_WRONLY | O_DIRECT));
+	assert_false(permits(SANDBOX_MONITOR, &config, "openat", 2,
+	    REOPEN | O_TRUNC | O_DIRECT));
 }
 
 static char *
@@ -362,6 +542,9 @@ test_print(void **state)
 		check_print(&config, false);
 		check_print(&config, true);
 	}
+	config.virtiofs = true;
+	check_print(&config, false);
+	check_print(&config, true);
 	config.readonly = true;
 	config.user_namespace = true;
 	config.worker_uid = (uid_t)-1;
@@ -374,7 +557,7 @@ static void
 test_print_text(void **state)
 {
 	struct sandbox_config config = default_config();
-	char *text = print(&config, true);
+	char *text = print(&config, true), want[32];
 
 	(void)state;
 	assert_non_null(strstr(text, "\"uid\": 65534, \"gid\": 65533"));
@@ -389,6 +572,16 @@ test_print_text(void **state)
 	assert_non_null(strstr(text, "system calls  all\n"));
 	assert_non_null(strstr(text, "  effective     kill\n"));
 	assert_null(strstr(text, "args["));
+	free(text);
+	config = virtiofs_config();
+	text = print(&config, false);
+	assert_non_null(strstr(text, "fails with Function not implemented"));
+	assert_non_null(strstr(text, "guest memory"));
+	assert_null(strstr(text, "the lane,"));
+	free(text);
+	text = print(&config, true);
+	snprintf(want, sizeof(want), "\"errno\": %d,", ENOSYS);
+	assert_non_null(strstr(text, want));
 	free(text);
 }
 
@@ -412,7 +605,29 @@ test_parse(void **state)
 }
 
 /* What a filtered process does; 0 ends it by exit_group. */
-enum deed { DEED_NOTHING, DEED_SOCKET, DEED_MMAP_EXEC, DEED_CLOSE };
+enum deed { DEED_NOTHING, DEED_SOCKET, DEED_MMAP_EXEC, DEED_CLOSE,
+    DEED_FORK, DEED_CLONE3, DEED_THREADS };
+
+static void *
+do_nothing(void *arg)
+{
+	return arg;
+}
+
+/* Exits with 1 if a thread cannot be started and joined. */
+static void
+do_threads(void)
+{
+	pthread_t threads[4];
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, do_nothing, NULL) != 0)
+			syscall(SYS_exit_group, 1);
+	for (i = 0; i < 4; i++)
+		if (pthread_join(threads[i], NULL) != 0)
+			syscall(SYS_exit_group, 1);
+}
 
 static void
 do_deed(enum deed deed)
@@ -430,15 +645,24 @@ do_deed(enum deed deed)
 	case DEED_CLOSE:
 		close(-1);
 		break;
+	case DEED_FORK:
+		syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+		break;
+	case DEED_CLONE3:
+		if (syscall(SYS_clone3, NULL, 0) != -1 || errno != ENOSYS)
+			syscall(SYS_exit_group, 1);
+		break;
+	case DEED_THREADS:
+		do_threads();
+		break;
 	}
 	syscall(SYS_exit_group, 0);
 }
 
 static int
-filtered_status(enum sandbox_process process, enum seccomp_action action,
-    enum deed deed)
+filtered_status_of(struct sandbox_config config,
+    enum sandbox_process process, enum seccomp_action action, enum deed deed)
 {
-	struct sandbox_config config = default_config();
 	const struct rlimit none = { 0, 0 };
 	int status = -1;
 	pid_t pid;
@@ -456,6 +680,13 @@ filtered_status(enum sandbox_process process, enum seccomp_action action,
 	assert_int_not_equal(pid, -1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int
+filtered_status(enum sandbox_process process, enum seccomp_action action,
+    enum deed deed)
+{
+	return filtered_status_of(default_config(), process, action, deed);
 }
 
 static void
@@ -489,6 +720,29 @@ test_enter(void **state)
 	}
 }
 
+/* The worker of virtio-fs starts threads and nothing else. */
+static void
+test_enter_virtiofs(void **state)
+{
+	struct sandbox_config config = virtiofs_config();
+
+	(void)state;
+	assert_int_equal(filtered_status_of(config, SANDBOX_WORKER,
+	    SECCOMP_ACTION_KILL, DEED_THREADS), 0);
+	assert_int_equal(filtered_status_of(config, SANDBOX_WORKER,
+	    SECCOMP_ACTION_KILL, DEED_CLONE3), 0);
+	assert_killed(filtered_status_of(config, SANDBOX_WORKER,
+	    SECCOMP_ACTION_KILL, DEED_FORK));
+	assert_killed(filtered_status_of(config, SANDBOX_MONITOR,
+	    SECCOMP_ACTION_KILL, DEED_FORK));
+	assert_killed(filtered_status_of(config, SANDBOX_WORKER,
+	    SECCOMP_ACTION_KILL, DEED_SOCKET));
+	assert_killed(filtered_status_of(config, SANDBOX_WORKER,
+	    SECCOMP_ACTION_KILL, DEED_MMAP_EXEC));
+	assert_killed(filtered_status(SANDBOX_WORKER, SECCOMP_ACTION_KILL,
+	    DEED_CLONE3));
+}
+
 int
 main(void)
 {
@@ -499,10 +753,13 @@ main(void)
 		cmocka_unit_test(test_never_worker),
 #endif
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_virtiofs_worker),
 		cmocka_unit_test(test_readonly),
+		cmocka_unit_test(test_readonly_virtiofs),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_print_text),
-		cmocka_unit_test(test_enter)
+		cmocka_unit_test(test_enter),
+		cmocka_unit_test(test_enter_virtiofs)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
