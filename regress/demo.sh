@@ -4,15 +4,15 @@
 # demo.sh: privfsd in one command, on a bare Debian 12, as root.
 #
 # Installs what is missing, builds, shares a sample directory with a Linux guest
-# (QEMU, emulated, no network), lets files go both ways, shows the processes and
-# what each of them may do, and ends. With PRIVFSD and PRIVFSD_WORKER set to
-# programs that are there, nothing is built.
+# (QEMU, emulated, no network) by virtio-fs and by 9p, lets files go both ways,
+# shows the processes and what each of them may do, and ends. With PRIVFSD and
+# PRIVFSD_WORKER set to programs that are there, nothing is built.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/.." && pwd)
 work=
-server=
+servers=
 guest=
 
 die() {
@@ -22,7 +22,7 @@ die() {
 
 # shellcheck disable=SC2317 # called by trap
 clean_up() {
-	for pid in $guest $server; do
+	for pid in $guest $servers; do
 		kill "$pid" 2>/dev/null
 	done
 	[ -z "$work" ] || rm -rf "$work"
@@ -96,6 +96,21 @@ show_processes() {
 	done
 }
 
+# The daemon of one protocol, whose number is in $started.
+serve() {
+	echo "privfsd --protocol=$1 --shared-dir $share \\"
+	echo "    --socket-path $work/$1.socket"
+	"$PRIVFSD" --protocol="$1" --shared-dir "$share" \
+	    --socket-path "$work/$1.socket" \
+	    --worker-path="$PRIVFSD_WORKER" 2>"$work/$1.log" &
+	started=$!
+	servers="$servers $started"
+	wait_for "$started" [ -S "$work/$1.socket" ] || {
+		cat "$work/$1.log"
+		die "privfsd has not started"
+	}
+}
+
 make_sample() {
 	mkdir "$1" && chmod 755 "$1" &&
 	echo "Hello from the host." >"$1/hello.txt" &&
@@ -126,30 +141,28 @@ make_sample "$share" || exit 1
 title "A directory on the host: $share"
 ls -ln "$share"
 
-title "privfsd shares it"
-echo "privfsd --protocol=9p-proxy --shared-dir $share \\"
-echo "    --socket-path $work/socket"
-"$PRIVFSD" --protocol=9p-proxy --shared-dir "$share" \
-    --socket-path "$work/socket" --worker-path="$PRIVFSD_WORKER" \
-    2>"$work/log" &
-server=$!
-wait_for "$server" [ -S "$work/socket" ] || {
-	cat "$work/log"
-	die "privfsd has not started"
-}
+title "privfsd shares it, by both protocols"
+serve virtiofs
+server=$started
+serve 9p-proxy
+server9p=$started
 
-title "A guest boots and mounts it (some seconds)"
+title "A guest boots and mounts it twice (some seconds)"
 GUEST_CACHE=${GUEST_CACHE:-$top/build/guest} sh "$here/guest/run.sh" \
     "$work/job" "$work/out" 180 \
-    -fsdev "proxy,id=share,socket=$work/socket" \
-    -device virtio-9p-pci,fsdev=share,mount_tag=share &
+    -chardev "socket,id=virtiofs,path=$work/virtiofs.socket" \
+    -device vhost-user-fs-pci,chardev=virtiofs,tag=share \
+    -fsdev "proxy,id=share,socket=$work/9p-proxy.socket" \
+    -device virtio-9p-pci,fsdev=share,mount_tag=share9p &
 guest=$!
 wait_for "$guest" [ -e "$share/guest-is-ready" ] || {
-	cat "$work/log" "$work/out/qemu.log" "$work/out/console"
+	cat "$work"/*.log "$work/out/qemu.log" "$work/out/console"
 	die "the guest has not mounted the share"
 }
-echo "The processes of privfsd meanwhile:"
-show_processes "$server" "$work/log"
+echo "The processes of privfsd meanwhile, virtiofs:"
+show_processes "$server" "$work/virtiofs.log"
+echo "and 9p-proxy:"
+show_processes "$server9p" "$work/9p-proxy.log"
 echo "Seen by the guest at once: a line of the host." >"$work/line"
 mv "$work/line" "$share/host-is-ready"
 wait "$guest"
@@ -161,11 +174,13 @@ tr -d '\r' <"$work/out/results" | grep -v '^END '
 
 title "What the host sees of it"
 (cd "$share" && ls -lnR from-guest && cat from-guest/note.txt &&
-    sha256sum from-guest/sorted.txt)
+    sha256sum numbers.txt from-guest/sorted.txt)
 
 wait "$server"
 status=$?
-server=
-title "privfsd has ended with its guest, status $status; its log was"
-cat "$work/log"
-exit $status
+wait "$server9p"
+status9p=$?
+servers=
+title "Both have ended with their guest, status $status and $status9p; the logs"
+cat "$work/virtiofs.log" "$work/9p-proxy.log"
+[ $status = 0 ] && [ $status9p = 0 ]

@@ -10,12 +10,14 @@ set -u
 here=$(cd "$(dirname "$0")/../guest" && pwd)
 # shellcheck source=regress/guest/battery.sh
 . "$here/battery.sh"
+# shellcheck source=regress/guest/serve_9p.sh
+. "$here/serve_9p.sh"
 
 battery_begin
 [ -x "$HELPER" ] || skip_all "$HELPER is missing: run regress/setup.sh"
-battery_run helper helper cache=none cache=loose shared
+run_9p helper helper cache=none cache=loose cached
 report_differences helper "$here/differences_9p"
-battery_run privfsd privfsd cache=none cache=loose shared
+run_9p privfsd privfsd cache=none cache=loose cached
 report_all_pass privfsd
 same_steps helper privfsd
 battery_end

@@ -10,9 +10,11 @@ set -u
 here=$(cd "$(dirname "$0")/../guest" && pwd)
 # shellcheck source=regress/guest/battery.sh
 . "$here/battery.sh"
+# shellcheck source=regress/guest/serve_9p.sh
+. "$here/serve_9p.sh"
 
 battery_begin
-battery_run privfsd privfsd-fd cache=mmap \
-    cache=none,posixacl,access=client ""
+run_9p privfsd privfsd-fd cache=mmap \
+    cache=none,posixacl,access=client uncached
 report_all_pass privfsd
 battery_end

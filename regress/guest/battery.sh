@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 #
-# Sourced by the end-to-end scripts that boot a guest: makes a share, starts a
-# server, lets the guest run its battery, checks on the host what it left, and
-# turns the results of all into TAP. $here is this directory; PRIVFSD and
-# PRIVFSD_WORKER name the programs under test.
+# Sourced by the end-to-end scripts that boot a guest, together with serve_9p.sh
+# or serve_virtiofs.sh: makes a share, starts a server, lets the guest run its
+# battery, checks on the host what it left, and turns the results of all into
+# TAP. $here is this directory; PRIVFSD and PRIVFSD_WORKER name the programs
+# under test.
 
 # shellcheck disable=SC2154 # here is set by who sources this
 top_builddir=$(cd "${top_builddir:-$here/../..}" && pwd)
 PRIVFSD=${PRIVFSD:-$top_builddir/privfsd}
 PRIVFSD_WORKER=${PRIVFSD_WORKER:-$top_builddir/privfsd-worker}
-HELPER=${HELPER:-/usr/lib/qemu/virtfs-proxy-helper}
 GUEST_CACHE=${GUEST_CACHE:-$top_builddir/regress/guest/cache}
 GUEST_SECONDS=${GUEST_SECONDS:-300}
 export top_builddir GUEST_CACHE
@@ -22,8 +22,8 @@ count=0
 
 # shellcheck source=regress/guest/cache.sh
 . "$here/cache.sh"
-# shellcheck source=regress/guest/check_9p.sh
-. "$here/check_9p.sh"
+# shellcheck source=regress/guest/check.sh
+. "$here/check.sh"
 
 skip_all() {
 	echo "1..0 # SKIP $*"
@@ -100,7 +100,8 @@ make_tree() {
 	find "$1" ! -type l -exec touch -d '2011-02-03 04:05:06 UTC' {} +
 }
 
-# make_share DIR JOB MODE1 MODE2 SHARED: the share and the guest's job.
+# make_share DIR JOB BATTERY ENTRIES: the share and the guest's job, but for the
+# job's parameters. One directory gets so many entries.
 make_share() {
 	mkdir -p "$1/from-host/many" "$1/acl" "$2"
 	chmod 755 "$1"
@@ -110,29 +111,48 @@ make_share() {
 	printf 'bytes\n' >"$(printf '%s/from-host/not-utf8-\377\200' "$1")"
 	(cd "$1/from-host" && sha256sum random hello empty not-utf8*) \
 	    >"$2/from-host.sha256"
-	for i in $(seq 300); do
-		: >"$1/from-host/many/a-file-with-a-middling-name-$i"
+	for i in $(seq "$4"); do
+		printf '%*s' "$i" "" \
+		    >"$1/from-host/many/a-file-with-a-middling-name-$i"
 	done
 	(cd "$1/from-host/many" && find . -type f | LC_ALL=C sort) \
 	    >"$2/many.list"
 	echo before >"$1/from-host/live"
 	setfacl -d -m u:1001:rwx,g::rx,o::- "$1/acl"
 	chmod 777 "$1/acl"
-	cp "$here/battery_9p.sh" "$2/run"
+	cp "$here/$3" "$2/run"
+	cp "$here/battery_common.sh" "$2/common"
 	cp "$work/tree.tar" "$2/tree.tar"
-	printf 'first=%s\nsecond=%s\nshared=%s\n' "$3" "$4" "$5" >"$2/params"
 }
 
-# Plays the host's user who changes a file while the guest has it mounted.
-# Ends when it has, when the guest's run is over, or when the share is gone.
+# fill FILE BYTE: as guesttool's follow wants it.
+fill() {
+	head -c 20000 /dev/zero | tr '\0' "$2" 1<>"$1"
+}
+
+# host_changes SHARE WHAT: plays the host's user, who changes files while the
+# guest has them mounted.
+host_changes() {
+	case $2 in
+	live) echo "after, and longer" >"$1/from-host/live" ;;
+	append) echo "the host's line" >>"$1/both" ;;
+	mapped) fill "$1/from-host/mapped" B ;;
+	take)
+		rm "$1/removed-by-host"
+		mv "$1/renamed-by-host" "$1/other-name"
+		;;
+	esac
+}
+
+# Does what the guest asks for until its run is over, or the share is gone.
 respond() {
 	while [ -d "$1" ] && [ ! -e "$run/guest-status" ]; do
-		if [ -e "$1/ask-host" ]; then
-			echo "after, and longer" >"$1/from-host/live"
-			mv "$1/ask-host" "$1/answered"
-			return
-		fi
-		sleep 0.2
+		for ask in "$1"/ask-*; do
+			[ -e "$ask" ] || continue
+			host_changes "$1" "${ask##*/ask-}"
+			mv "$ask" "$1/answered-${ask##*/ask-}"
+		done
+		sleep 0.1
 	done
 }
 
@@ -160,74 +180,61 @@ server_status() {
 	echo $?
 }
 
-qemu_share() {
-	echo "-fsdev proxy,id=share,$1" \
-	    "-device virtio-9p-pci,fsdev=share,mount_tag=share"
-}
-
-# battery_run NAME KIND MODE1 MODE2 SHARED: one guest with one server, all
-# results in $work/NAME/lines. KIND is helper, privfsd or privfsd-fd.
-battery_run() {
+# run_begin NAME: the directory of one run, all results in $run/lines then.
+run_begin() {
 	run=$work/$1
 	share=$run/share
-	mkdir -p "$share" "$run/out"
-	make_share "$share" "$run/job" "$3" "$4" "$5"
-	respond "$share" &
-	responder=$!
 	socket=$run/socket
-	case $2 in
-	helper)
-		set -- "$HELPER" -p "$share" -s "$socket" -u 0 -g 0 -n
-		;;
-	privfsd)
-		set -- "$PRIVFSD" --protocol=9p-proxy --shared-dir "$share" \
-		    --socket-path "$socket" --worker-path="$PRIVFSD_WORKER"
-		;;
-	privfsd-fd)
-		set -- "$PRIVFSD" --protocol=9p-proxy --shared-dir "$share" \
-		    --fd '{fd}' --worker-path="$PRIVFSD_WORKER"
-		socket=
-		;;
-	esac
-	if [ -n "$socket" ]; then
-		run_by_path "$@"
-	else
-		run_by_fd "$@"
-	fi >"$run/server.log" 2>&1
-	wait "$responder"
-	{
-		tr -d '\r' <"$run/out/results" 2>/dev/null | grep -v '^END '
-		check "the guest ended by itself, in time" \
-		    equal "$(cat "$run/guest-status")" 0
-		check "the server ended with status 0" \
-		    equal "$(cat "$run/server-status")" 0
-		check "no socket file is left" [ ! -e "$run/socket" ]
-		check_host "$share" "$work/pack/tree"
-	} >"$run/lines" 2>&1
+	mkdir -p "$share" "$run/out"
 }
 
+# Waits for the guest. One whose virtio-fs daemon has died would wait for ever;
+# with the 9p helper gone it gets errors, and has the time to come to its end.
+watch_guest() {
+	alone=0
+	while kill -0 "$runner" 2>/dev/null; do
+		kill -0 "$server" 2>/dev/null || alone=$((alone + 1))
+		[ $alone -lt 300 ] || end_process "$runner"
+		sleep 0.2
+	done
+	wait "$runner"
+	echo $? >"$run/guest-status"
+	runner=
+}
+
+# run_by_path DEVICE SERVER...: one guest, with a server that listens on
+# $socket. DEVICE is the words that attach the share to QEMU.
 run_by_path() {
-	"$@" &
+	device=$1
+	shift
+	respond "$share" &
+	responder=$!
+	"$@" >"$run/server.log" 2>&1 &
 	server=$!
 	if wait_for_socket "$socket"; then
-		# shellcheck disable=SC2046 # words are wanted
+		# shellcheck disable=SC2086 # words are wanted
 		sh "$here/run.sh" "$run/job" "$run/out" "$GUEST_SECONDS" \
-		    $(qemu_share "socket=$socket") &
+		    $device &
 		runner=$!
-		wait "$runner"
-		echo $? >"$run/guest-status"
-		runner=
+		watch_guest
 	else
 		echo "the server has not made its socket" >"$run/guest-status"
 	fi
 	server_status >"$run/server-status"
 	server=
+	wait "$responder"
 }
 
+# run_by_fd DEVICE SERVER...: the same with both on the ends of a socketpair;
+# {fd} stands for the number of each.
 run_by_fd() {
-	# shellcheck disable=SC2046 # words are wanted
+	device=$1
+	shift
+	respond "$share" &
+	responder=$!
+	# shellcheck disable=SC2086 # words are wanted
 	"$fdpair" "$@" -- sh "$here/run.sh" "$run/job" "$run/out" \
-	    "$GUEST_SECONDS" $(qemu_share "sock_fd={fd}") \
+	    "$GUEST_SECONDS" $device >"$run/server.log" \
 	    2>"$run/fdpair.log" &
 	runner=$!
 	wait "$runner"
@@ -235,7 +242,17 @@ run_by_fd() {
 	runner=
 	sed -n 's/^fdpair: server: \(exit status \)*//p' "$run/fdpair.log" \
 	    >"$run/server-status"
-	cat "$run/fdpair.log"
+	cat "$run/fdpair.log" >>"$run/server.log"
+	wait "$responder"
+}
+
+# What the guest has printed, and how guest and server have ended.
+guest_lines() {
+	tr -d '\r' <"$run/out/results" 2>/dev/null | grep -v '^END '
+	check "the guest ended by itself, in time" \
+	    equal "$(cat "$run/guest-status")" 0
+	check "the server ended with status 0" \
+	    equal "$(cat "$run/server-status")" 0
 }
 
 # What the logs say, when something went wrong.

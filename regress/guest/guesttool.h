@@ -69,5 +69,40 @@ int	case_unlinked_open_file(void);
 int	case_mmap_read(void);
 int	case_mmap_shared_write(void);
 int	case_sync_and_lock(void);
+int	case_rename_flags(void);
+int	case_many_links(void);
+int	case_deep_names(void);
+int	case_seekdir(void);
+int	case_parallel_names(void);
+int	case_exact_times(void);
+int	case_xattr_sizes(void);
+int	case_unlinked_goes_on(void);
+int	case_unlinked_before_open(void);
+int	case_removed_directory(void);
+int	case_rename_over_open(void);
+int	case_tmpfile(void);
+int	case_append_at_once(void);
+int	case_set_id_goes(void);
+int	case_set_id_stays(void);
+int	case_mmap_private_write(void);
+int	case_mmap_and_write(void);
+int	case_mmap_shared_refused(void);
+int	case_holes(void);
+int	case_fallocate(void);
+int	case_beyond_4_gib(void);
+int	case_copy_range(void);
+int	case_odd_vectors(void);
+int	case_direct_io(void);
+
+/*
+ * Sets the largest possible xattr of a file: "stored", or the name of the
+ * error.
+ */
+const char	*xattr_largest(const char *);
+/*
+ * Maps a file that the host will fill anew when the other file appears; 0
+ * once the mapping has the new contents, -1 after fail().
+ */
+int	map_follow(const char *, const char *, bool);
 
 #endif

@@ -35,8 +35,8 @@ case_create_modes(void)
 		snprintf(name, sizeof(name), "f%04o", modes[i]);
 		fd = open(name, O_CREAT | O_EXCL | O_RDWR, modes[i]);
 		CHECK(fd != -1);
-		CHECK(write(fd, "x", 1) == 1);
 		CHECK(close(fd) == 0);
+		CHECK(mode_of(name) == (S_IFREG | modes[i]));
 		snprintf(name, sizeof(name), "n%04o", modes[i]);
 		CHECK(mknod(name, S_IFREG | modes[i], 0) == 0);
 		CHECK(mode_of(name) == (S_IFREG | modes[i]));
@@ -299,4 +299,88 @@ case_xattr_too_large(void)
 	REFUSED(setxattr("file", "user.big", value, sizeof(value), 0), E2BIG);
 	CHECK(listxattr("file", NULL, 0) == 0);
 	return 0;
+}
+
+int
+case_exact_times(void)
+{
+	const struct timespec exact[2] = {
+		{ .tv_sec = 1000000000, .tv_nsec = 123456789 },
+		{ .tv_sec = 1234567890, .tv_nsec = 999999999 }
+	};
+	const struct timespec only[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = -1000, .tv_nsec = 1 }
+	};
+	struct stat st;
+
+	CHECK(put("file", "x", 0644) == 0);
+	CHECK(utimensat(AT_FDCWD, "file", exact, 0) == 0);
+	CHECK(stat("file", &st) == 0);
+	CHECK(st.st_atim.tv_sec == 1000000000);
+	CHECK(st.st_atim.tv_nsec == 123456789);
+	CHECK(st.st_mtim.tv_sec == 1234567890);
+	CHECK(st.st_mtim.tv_nsec == 999999999);
+	CHECK(st.st_ctim.tv_sec > 1500000000);
+	CHECK(utimensat(AT_FDCWD, "file", only, 0) == 0);
+	CHECK(stat("file", &st) == 0);
+	CHECK(st.st_atim.tv_nsec == 123456789);
+	CHECK(st.st_mtim.tv_sec == -1000 && st.st_mtim.tv_nsec == 1);
+	CHECK(utimensat(AT_FDCWD, "file", exact, 0) == 0);
+	CHECK(mkdir("dir", 0755) == 0);
+	CHECK(utimensat(AT_FDCWD, "dir", exact, 0) == 0);
+	CHECK(stat("dir", &st) == 0 && st.st_mtim.tv_nsec == 999999999);
+	return 0;
+}
+
+/* Buffers of all sizes around the right one, empty values, long names. */
+int
+case_xattr_sizes(void)
+{
+	char name[NAME_LENGTH + 2], buf[512];
+	int i;
+
+	CHECK(put("file", "x", 0644) == 0);
+	CHECK(listxattr("file", NULL, 0) == 0);
+	CHECK(setxattr("file", "user.empty", "", 0, 0) == 0);
+	CHECK(getxattr("file", "user.empty", buf, sizeof(buf)) == 0);
+	CHECK(setxattr("file", "user.five", "12345", 5, 0) == 0);
+	CHECK(getxattr("file", "user.five", NULL, 0) == 5);
+	REFUSED(getxattr("file", "user.five", buf, 4), ERANGE);
+	CHECK(getxattr("file", "user.five", buf, 5) == 5);
+	CHECK(listxattr("file", NULL, 0) == 21);
+	REFUSED(listxattr("file", buf, 20), ERANGE);
+	CHECK(listxattr("file", buf, 21) == 21);
+
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "user.", 5);
+	name[NAME_LENGTH] = '\0';
+	CHECK(setxattr("file", name, "long", 4, 0) == 0);
+	CHECK(getxattr("file", name, buf, sizeof(buf)) == 4);
+	CHECK(removexattr("file", name) == 0);
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "user.one-of-many-%d", i);
+		CHECK(setxattr("file", name, name, strlen(name), 0) == 0);
+	}
+	CHECK(getxattr("file", "user.one-of-many-7", buf, sizeof(buf)) == 18);
+	CHECK(memcmp(buf, "user.one-of-many-7", 18) == 0);
+	CHECK(setxattr("file", "user.\xff\x80", "odd", 3, 0) == 0);
+	CHECK(getxattr("file", "user.\xff\x80", buf, sizeof(buf)) == 3);
+	CHECK(removexattr("file", "user.none") == -1 && errno == ENODATA);
+	return 0;
+}
+
+/* The largest value: what the host's own file system makes of it. */
+const char *
+xattr_largest(const char *name)
+{
+	static char value[XATTR_SIZE_MAX], back[XATTR_SIZE_MAX];
+
+	memset(value, 'v', sizeof(value));
+	if (setxattr(name, "user.largest", value, sizeof(value), 0) == -1)
+		return strerrorname_np(errno);
+	if (getxattr(name, "user.largest", back, sizeof(back)) !=
+	    sizeof(back) || memcmp(value, back, sizeof(back)) != 0)
+		return "another value";
+	return "stored";
 }

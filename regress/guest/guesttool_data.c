@@ -132,6 +132,7 @@ int
 case_mmap_shared_write(void)
 {
 	unsigned char *map;
+	char buf[8];
 	int fd;
 
 	CHECK(write_pattern("file") == 0);
@@ -144,6 +145,10 @@ case_mmap_shared_write(void)
 	map[PATTERN_SIZE - 1] = '!';
 	CHECK(msync(map, PATTERN_SIZE, MS_SYNC) == 0);
 	CHECK(munmap(map, PATTERN_SIZE) == 0);
+	CHECK(close(fd) == 0);
+	fd = open("file", O_RDONLY);
+	CHECK(fd != -1);
+	CHECK(pread(fd, buf, 6, 4090) == 6 && memcmp(buf, "mapped", 6) == 0);
 	CHECK(close(fd) == 0);
 	return 0;
 }
@@ -159,6 +164,7 @@ case_sync_and_lock(void)
 	CHECK(fd != -1 && dir != -1);
 	CHECK(write(fd, "synced", 6) == 6);
 	CHECK(fsync(fd) == 0 && fdatasync(fd) == 0 && fsync(dir) == 0);
+	CHECK(syncfs(fd) == 0);
 	CHECK(flock(fd, LOCK_EX) == 0 && flock(fd, LOCK_UN) == 0);
 	CHECK(fcntl(fd, F_SETLK, &lock) == 0);
 	lock.l_type = F_UNLCK;

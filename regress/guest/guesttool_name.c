@@ -257,3 +257,67 @@ case_readdir_while_removing(void)
 	CHECK(removed == 40);
 	return 0;
 }
+
+int
+case_rename_flags(void)
+{
+	struct stat one, two;
+
+	CHECK(put("one", "1", 0644) == 0);
+	CHECK(put("two", "2", 0644) == 0);
+	REFUSED(renameat2(AT_FDCWD, "one", AT_FDCWD, "two", RENAME_NOREPLACE),
+	    EEXIST);
+	CHECK(has("one", "1") && has("two", "2"));
+	CHECK(renameat2(AT_FDCWD, "one", AT_FDCWD, "three",
+	    RENAME_NOREPLACE) == 0);
+	CHECK(has("three", "1") && entries(".") == 2);
+
+	CHECK(stat("two", &two) == 0 && stat("three", &one) == 0);
+	CHECK(renameat2(AT_FDCWD, "two", AT_FDCWD, "three",
+	    RENAME_EXCHANGE) == 0);
+	CHECK(has("two", "1") && has("three", "2"));
+	CHECK(mkdir("dir", 0755) == 0 && put("dir/in", "in", 0644) == 0);
+	CHECK(renameat2(AT_FDCWD, "dir", AT_FDCWD, "two",
+	    RENAME_EXCHANGE) == 0);
+	CHECK(has("two/in", "in") && has("dir", "1"));
+	CHECK(stat("dir", &two) == 0 && two.st_ino == one.st_ino);
+	CHECK(renameat2(AT_FDCWD, "two/in", AT_FDCWD, "dir",
+	    RENAME_EXCHANGE) == 0);
+	CHECK(has("two/in", "1") && has("dir", "in"));
+	REFUSED(renameat2(AT_FDCWD, "dir", AT_FDCWD, "none", RENAME_EXCHANGE),
+	    ENOENT);
+	REFUSED(renameat2(AT_FDCWD, "two", AT_FDCWD, "two/in",
+	    RENAME_EXCHANGE), EINVAL);
+	return 0;
+}
+
+int
+case_many_links(void)
+{
+	char name[16];
+	struct stat st;
+	ino_t inode;
+	int i, fd;
+
+	CHECK(put("link0", "first", 0644) == 0);
+	CHECK(stat("link0", &st) == 0);
+	inode = st.st_ino;
+	CHECK(mkdir("dir", 0755) == 0);
+	for (i = 1; i < 40; i++) {
+		snprintf(name, sizeof(name), i % 2 ? "dir/link%d" : "link%d",
+		    i);
+		CHECK(link("link0", name) == 0);
+		CHECK(stat(name, &st) == 0 && st.st_ino == inode);
+	}
+	CHECK(st.st_nlink == 40);
+	fd = open("dir/link39", O_WRONLY);
+	CHECK(fd != -1);
+	CHECK(unlink("link0") == 0 && unlink("dir/link39") == 0);
+	CHECK(write(fd, "again", 5) == 5);
+	CHECK(has("link2", "again") && has("dir/link37", "again"));
+	CHECK(close(fd) == 0);
+	CHECK(stat("link2", &st) == 0 && st.st_nlink == 38);
+	CHECK(rename("link2", "link4") == 0);
+	CHECK(entries(".") == 20);	/* rename(2): two links, nothing done */
+	return 0;
+}

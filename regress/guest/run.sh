@@ -8,7 +8,8 @@
 # and the job's error messages), results (what run printed, then "END status")
 # and qemu.log. Exit status: 0 if the job ended with 0, 124 if the guest was
 # still up after SECONDS (QEMU is killed then), 1 otherwise. The guest has no
-# network. What is built once is kept in $GUEST_CACHE.
+# network. What is built once is kept in $GUEST_CACHE. A reset ends the guest,
+# unless $GUEST_RESETS is set: then it boots again.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -44,10 +45,14 @@ trap '[ -z "$qemu" ] || kill "$qemu"; exit 1' HUP INT TERM
 	    >>"$initrd"
 } || die "cannot build the initramfs"
 
+resets=-no-reboot
+[ -z "${GUEST_RESETS:-}" ] || resets="-action reboot=reset"
+
 # Two possible CPUs: with one, TCG leaves the guest's memory barriers out and a
 # notification can be lost for ever.
+# shellcheck disable=SC2086 # words are wanted
 timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
-    -nodefaults -no-user-config -no-reboot -display none -monitor none \
+    -nodefaults -no-user-config $resets -display none -monitor none \
     -machine q35,memory-backend=mem -accel tcg,thread=multi \
     -smp 1,maxcpus=2 -m 512 \
     -object memory-backend-memfd,id=mem,size=512M,share=on \
