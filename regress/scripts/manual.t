@@ -31,9 +31,10 @@ missing() { # PAGE PROGRAM
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 ln -s "$PRIVFSD" "$tmp/virtfs-proxy-helper"
+ln -s "$PRIVFSD" "$tmp/virtiofsd"
 
-echo "1..6"
-for page in privfsd.8 privfsd-worker.8 virtfs-proxy-helper.8; do
+echo "1..10"
+for page in privfsd.8 privfsd-worker.8 virtfs-proxy-helper.8 virtiofsd.8; do
 	"${MANDOC:-mandoc}" -T lint -W warning "$top_srcdir/man/$page" \
 	    >"$tmp/lint" 2>&1
 	ok $? "$page is clean"
@@ -44,13 +45,20 @@ ok $? "the program lists its options"
 found=$(missing privfsd.8 "$PRIVFSD")
 [ -z "$found" ]
 ok $? "privfsd.8 has them all${found:+, but for:$found}"
-found=$(missing virtfs-proxy-helper.8 "$tmp/virtfs-proxy-helper" |
-    tr ' ' '\n' | while read -r option; do
-	# The shared ones are described in the other page.
-	[ -z "$option" ] ||
-	    grep -q -- "Fl -$option" "$top_srcdir/man/privfsd.8" ||
-	    printf ' %s' "$option"
-done)
+# The shared ones are described in the first page, and named in the others.
+for name in virtfs-proxy-helper virtiofsd; do
+	found=$(missing "$name.8" "$tmp/$name")
+	[ -z "$found" ]
+	ok $? "$name.8 names its own${found:+, but for:$found}"
+done
+"$tmp/virtiofsd" --help | sed -n '1,/^in the list/d; s/^ *//; s/[ =].*//; p' \
+    >"$tmp/listed"
+[ "$(wc -l <"$tmp/listed")" -gt 10 ]
+ok $? "the program lists what -o takes"
+found=$(while read -r word; do
+	grep -q -- "Cm \(.* \)*$word\( \|$\)" "$top_srcdir/man/virtiofsd.8" ||
+	    printf ' %s' "$word"
+done <"$tmp/listed")
 [ -z "$found" ]
-ok $? "virtfs-proxy-helper.8 has its own${found:+, but for:$found}"
+ok $? "virtiofsd.8 has what -o takes${found:+, but for:$found}"
 exit $status
