@@ -43,6 +43,33 @@ struct handle_entry {
 	int			 fd;
 };
 
+/*
+ * Closing may take long: the last descriptor of a removed file truncates it.
+ * So what an entry had is closed when the lock is let go.
+ */
+static void
+handle_unlock(struct handle_table *table)
+{
+	int fds[HANDLE_CLOSING];
+	uint32_t i, n = table->nclosing;
+
+	memcpy(fds, table->closing, n * sizeof(fds[0]));
+	table->nclosing = 0;
+	pthread_mutex_unlock(&table->lock);
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+static void
+handle_close(struct handle_table *table, int fd)
+{
+	/* No function here closes as many; but if it did, then at once. */
+	if (table->nclosing == HANDLE_CLOSING)
+		close(fd);
+	else
+		table->closing[table->nclosing++] = fd;
+}
+
 static uint32_t
 handle_bucket(const struct handle_table *table, const struct handle_key *key)
 {
@@ -201,7 +228,7 @@ handle_free(struct handle_table *table, uint32_t index)
 
 	handle_end_late(table, index);
 	if (entry->fd != -1) {
-		close(entry->fd);
+		handle_close(table, entry->fd);
 		entry->fd = -1;
 		table->open--;
 	}
@@ -235,7 +262,7 @@ handle_store(struct handle_table *table, uint32_t index, int fd)
 	} else if (entry->fd == -1)
 		error = -ENFILE;
 	if (fd != -1)
-		close(fd);
+		handle_close(table, fd);
 	return error;
 }
 
@@ -272,7 +299,7 @@ handle_open_as(struct handle_table *table, uint32_t index, int dir_fd,
 
 	if (table->open >= table->limit)
 		return -ENFILE;
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	fd = handle_open_checked(dir_fd, name, &key);
 	pthread_mutex_lock(&table->lock);
 	return fd < 0 ? fd : handle_store(table, index, fd);
@@ -312,7 +339,7 @@ handle_hold(struct handle_table *table, uint64_t handle)
 		if (error != 0)
 			handle_drop(table, index);
 	}
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	return fd;
 }
 
@@ -321,7 +348,7 @@ handle_release(struct handle_table *table, uint64_t handle)
 {
 	pthread_mutex_lock(&table->lock);
 	handle_drop(table, (uint32_t)handle);
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 }
 
 /* Takes `count` lookups of a live entry back. */
@@ -366,7 +393,7 @@ handle_find(struct handle_table *table, const struct handle_key *key,
 		}
 		handle_drop(table, index);
 	}
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	return error;
 }
 
@@ -434,7 +461,7 @@ handle_add(struct handle_table *table, const struct handle_key *key, int fd,
 			*handle_out = handle_value(table, index);
 		}
 	}
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	if (fd != -1)
 		close(fd);
 	return error;
@@ -471,7 +498,7 @@ handle_add_late(struct handle_table *table, const struct handle_key *key,
 	table->entries[late->dir].holds++;
 	table->entries[late->dir].children++;
 out:
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	return error;
 }
 
@@ -486,7 +513,7 @@ handle_settle(struct handle_table *table, uint64_t dir, int dir_fd,
 
 	pthread_mutex_lock(&table->lock);
 	any = table->entries[(uint32_t)dir].children > 0;
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	if (!any ||
 	    attr_get(dir_fd, name, AT_SYMLINK_NOFOLLOW, &attr, &key) != 0)
 		return;
@@ -498,7 +525,7 @@ handle_settle(struct handle_table *table, uint64_t dir, int dir_fd,
 		handle_open_as(table, index, dir_fd, name);
 		handle_drop(table, index);
 	}
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 }
 
 int
@@ -511,19 +538,22 @@ handle_forget(struct handle_table *table, uint64_t handle, uint64_t count)
 		error = -ESTALE;
 	else if (handle != MONITOR_ROOT_HANDLE)
 		handle_count_down(table, (uint32_t)handle, count);
-	pthread_mutex_unlock(&table->lock);
+	handle_unlock(table);
 	return error;
 }
 
 void
 handle_forget_all(struct handle_table *table)
 {
+	bool more = true;
 	uint32_t i;
 
-	pthread_mutex_lock(&table->lock);
-	/* Index 0 is the root. */
-	for (i = 1; i < table->size; i++)
-		if (table->entries[i].count > 0)
+	/* Index 0 is the root.  One at a time: others may go on. */
+	for (i = 1; more; i++) {
+		pthread_mutex_lock(&table->lock);
+		more = i < table->size;
+		if (more && table->entries[i].count > 0)
 			handle_count_down(table, i, UINT64_MAX);
-	pthread_mutex_unlock(&table->lock);
+		handle_unlock(table);
+	}
 }

@@ -28,6 +28,8 @@ struct handle_key {
 
 struct handle_entry;
 
+#define HANDLE_CLOSING	8
+
 struct handle_table {
 	pthread_mutex_t		 lock;
 	struct handle_entry	*entries;
@@ -37,6 +39,8 @@ struct handle_table {
 	uint32_t		 open;		/* with a descriptor */
 	uint32_t		 limit;		/* descriptors at most */
 	uint32_t		 free_head;
+	int			 closing[HANDLE_CLOSING];
+	uint32_t		 nclosing;	/* with the lock's release */
 };
 
 /*

@@ -144,8 +144,11 @@ stream_release(struct stream_table *table, struct stream *stream)
 		stream_free(stream);
 }
 
-/* Takes a stream out of the table; who holds it goes on. */
-static void
+/*
+ * Takes a stream out of the table; who holds it goes on.  Returns it if nobody
+ * does: it is freed without the lock, as closing may take long.
+ */
+static struct stream *
 stream_end(struct stream_table *table, uint32_t index)
 {
 	struct stream *stream = table->streams[index];
@@ -153,34 +156,43 @@ stream_end(struct stream_table *table, uint32_t index)
 	table->streams[index] = NULL;
 	table->used--;
 	stream->ended = true;
-	if (stream->holds == 0)
-		stream_free(stream);
+	return stream->holds == 0 ? stream : NULL;
 }
 
 int
 stream_remove(struct stream_table *table, uint64_t id, uint64_t handle)
 {
+	struct stream *dead = NULL;
 	int error = 0;
 
 	pthread_mutex_lock(&table->lock);
 	if (stream_find(table, id, handle) == NULL)
 		error = -EBADF;
 	else
-		stream_end(table, (uint32_t)id);
+		dead = stream_end(table, (uint32_t)id);
 	pthread_mutex_unlock(&table->lock);
+	if (dead != NULL)
+		stream_free(dead);
 	return error;
 }
 
 void
 stream_remove_all(struct stream_table *table)
 {
+	struct stream *dead;
+	bool more = true;
 	uint32_t i;
 
-	pthread_mutex_lock(&table->lock);
-	for (i = 0; i < table->size; i++)
-		if (table->streams[i] != NULL)
-			stream_end(table, i);
-	pthread_mutex_unlock(&table->lock);
+	for (i = 0; more; i++) {
+		dead = NULL;
+		pthread_mutex_lock(&table->lock);
+		more = i < table->size;
+		if (more && table->streams[i] != NULL)
+			dead = stream_end(table, i);
+		pthread_mutex_unlock(&table->lock);
+		if (dead != NULL)
+			stream_free(dead);
+	}
 }
 
 int

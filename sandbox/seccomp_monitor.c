@@ -30,9 +30,9 @@
 
 /* An inode is opened again: it exists, and is a regular file or directory. */
 #define REOPEN_ANY							\
-	(O_NONBLOCK | O_DSYNC | O_SYNC | O_NOATIME | O_DIRECTORY |	\
-	    O_NOCTTY | O_CLOEXEC | O_LARGEFILE)
-#define REOPEN_WRITABLE	(REOPEN_ANY | O_ACCMODE | O_APPEND | O_TRUNC)
+	(O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_NOATIME |		\
+	    O_DIRECTORY | O_NOCTTY | O_CLOEXEC | O_LARGEFILE)
+#define REOPEN_WRITABLE	(REOPEN_ANY | O_ACCMODE | O_TRUNC)
 #define REOPEN_ALWAYS	(O_NOCTTY | O_CLOEXEC)
 
 /* A bell is an eventfd, which is written in whole counts. */

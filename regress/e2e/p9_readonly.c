@@ -55,6 +55,7 @@ test_open(struct p9_env *e)
 		int		want;
 	} row[] = {
 		{ O_RDONLY, 0 }, { O_RDONLY | O_NOFOLLOW, 0 },
+		{ O_RDONLY | O_APPEND, 0 },
 		{ O_WRONLY, -EROFS }, { O_RDWR, -EROFS },
 		{ O_WRONLY | O_APPEND, -EROFS }, { O_RDWR | O_TRUNC, -EROFS },
 		{ O_RDONLY | O_TRUNC, -EROFS },
