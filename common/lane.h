@@ -5,9 +5,9 @@
  * memfd with request slots and two rings of slot numbers, a SOCK_SEQPACKET
  * socketpair, and an eventfd.  The worker submits slots, the monitor completes
  * them, in any order.  The socketpair goes one way, from the monitor to the
- * worker: the hello, and descriptors that belong to replies.  The eventfd is the
- * bell that wakes the worker; it is never read, so that waking takes one system
- * call: the worker's loop has it edge-triggered (epoll(7), EPOLLET).
+ * worker: the hello, and descriptors that belong to replies.  The eventfd is
+ * the bell that wakes the worker; it is never read, so that waking takes one
+ * system call: the worker's loop has it edge-triggered (epoll(7), EPOLLET).
  *
  * The memory is hostile to the monitor: a request is copied out once, checked
  * as a copy, and nothing the monitor wrote is read back.  The worker trusts

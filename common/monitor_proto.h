@@ -179,8 +179,8 @@ struct monitor_setxattr_request {
 
 /*
  * MONITOR_READDIR, _READDIRPLUS.  The answer's data are entries; it holds as
- * many as `size` bytes do if each takes `entry_size` and its name, rounded up to
- * a multiple of 8: what they will take where the worker puts them.
+ * many as `size` bytes do if each takes `entry_size` and its name, rounded up
+ * to a multiple of 8: what they will take where the worker puts them.
  */
 struct monitor_readdir_request {
 	uint64_t		stream;

@@ -171,7 +171,7 @@ const struct options_row options_table[] = {
 	/* Running. */
 	FS_ROW("thread-pool-size", NAME_FS, KIND_NUMBER,
 	    FS_FIELD(thread_pool_size), "N",
-	    "threads for what blocks, at most; 0 (default) is as many as fit",
+	    "threads for what blocks, at most; 0 (default) stands for 16",
 	    .max = THREADS_MAX),
 	ROW("poll-us", 0, NAME_ALL, KIND_NUMBER, FIELD(poll_us),
 	    "N", "microseconds to poll before sleeping, 0 is off",

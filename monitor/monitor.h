@@ -62,8 +62,8 @@ struct monitor_config {
 
 /*
  * The monitor's process: locks itself up, says so on the channel, and serves
- * the lanes, each in a thread of its own.  `arg` is a struct monitor_config.  Returns the exit status; only a
- * failed start or a broken rule ends it.
+ * the lanes, each in a thread of its own.  `arg` is a struct monitor_config.
+ * Returns the exit status; only a failed start or a broken rule ends it.
  */
 int	monitor_main(void *arg, int channel);
 

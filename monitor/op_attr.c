@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * GETATTR, SETATTR, READLINK, STATFS, SYNCFS, GETVERSION.  Runs privileged.  Trusts
- * nothing in a request beyond what dispatch.c checked.
+ * GETATTR, SETATTR, READLINK, STATFS, SYNCFS, GETVERSION.  Runs privileged.
+ * Trusts nothing in a request beyond what dispatch.c checked.
  */
 #include "config.h"
 

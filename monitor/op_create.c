@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK.  Runs privileged.  Trusts nothing in a
- * request beyond what dispatch.c checked.
+ * CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK.  Runs privileged.  Trusts nothing in
+ * a request beyond what dispatch.c checked.
  *
  * The monitor creates as itself, with the plain permission bits, then gives
  * what it made to its owner, then sets the special bits: no set-id program of

@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * LOOKUP, FORGET, RESET.  Runs privileged.  Trusts nothing in a request beyond what
- * dispatch.c checked.
+ * LOOKUP, FORGET, RESET.  Runs privileged.  Trusts nothing in a request beyond
+ * what dispatch.c checked.
  */
 #include "config.h"
 

@@ -34,8 +34,9 @@
 #define MAIN_NOFILE		65536
 
 /*
- * Descriptors that are no data fds: two of each lane, for each queue three of its
- * event loop, one to wake it and three of the front-end's; and some in flight.
+ * Descriptors that are no data fds: two of each lane, for each queue three of
+ * its event loop, one to wake it and three of the front-end's; and some in
+ * flight.
  */
 #define MAIN_NOFILE_RESERVE	640
 #define MAIN_NOFILE_MIN		(MAIN_NOFILE_RESERVE + 128)
