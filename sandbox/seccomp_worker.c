@@ -160,7 +160,8 @@ static const struct seccomp_row rows[] = {
 	    .reason = "READ" },
 	{ .name = "pwritev2", .protocol = SECCOMP_VIRTIOFS,
 	    .when = SECCOMP_WRITABLE,
-	    .args = { SECCOMP_FLAGS(5, RWF_NOWAIT | RWF_APPEND) },
+	    .args = { SECCOMP_FLAGS(5, RWF_NOWAIT | RWF_APPEND | RWF_DSYNC |
+		RWF_SYNC) },
 	    .reason = "WRITE" },
 	{ .name = "fcntl", .protocol = SECCOMP_VIRTIOFS,
 	    .args = { SECCOMP_IS(1, F_DUPFD_CLOEXEC) },

@@ -202,11 +202,21 @@ file_remove(struct file_table *table, uint64_t fh, uint64_t nodeid)
 void
 file_table_clear(struct file_table *table)
 {
+	struct file *file, *files = NULL;
 	uint32_t i;
 
 	pthread_mutex_lock(&table->lock);
-	for (i = 0; i < table->size; i++)
-		if (table->slots[i].file != NULL)
-			file_put(file_extract(table, &table->slots[i]));
+	for (i = 0; i < table->size; i++) {
+		if (table->slots[i].file == NULL)
+			continue;
+		file = file_extract(table, &table->slots[i]);
+		file->next_cleared = files;
+		files = file;
+	}
 	pthread_mutex_unlock(&table->lock);
+	/* A close may flush, and others need the lock meanwhile. */
+	while ((file = files) != NULL) {
+		files = file->next_cleared;
+		file_put(file);
+	}
 }

@@ -12,11 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One open file.  All but the counter is constant while anybody holds it. */
+/* One open file.  What is not atomic is constant while anybody holds it. */
 struct file {
 	int		 fd;		/* closed with the last reference */
 	int		 flags;		/* of open(2), on the host */
 	uint64_t	 nodeid;
+	struct file	*next_cleared;	/* file_table_clear()'s */
 	_Atomic uint32_t refs;
 	/* How reads and writes fared lately: fuse_io.c's. */
 	_Atomic uint32_t blocked;

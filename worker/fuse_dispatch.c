@@ -51,6 +51,10 @@ struct fuse_operation {
 	uint16_t	 reply;		/* bytes that a success has at least */
 };
 
+/* Bytes of a request: see dispatch_limit(). */
+#define DISPATCH_LEAST	(128U << 10)
+#define DISPATCH_EXTRA	(64U << 10)
+
 #define ARGS(member)	sizeof(((union fuse_args *)NULL)->member)
 #define NODE		NEEDS_NODE
 #define FILE_OF_NODE	(NEEDS_NODE | NEEDS_FILE)
@@ -246,6 +250,20 @@ dispatch_strings(struct fuse_request *request, struct iov_cursor *cursor)
 	return 0;
 }
 
+/*
+ * Nothing is longer than a write, but for what comes before its data, or a
+ * value of the largest size (xattr(7)).  A guest may make a chain that has the
+ * same memory many times over.
+ */
+static size_t
+dispatch_limit(const struct fuse_session *session)
+{
+	size_t most = session->max_write;
+
+	return (most > DISPATCH_LEAST ? most : DISPATCH_LEAST) +
+	    DISPATCH_EXTRA;
+}
+
 /* Copies arguments and strings.  `cursor` is behind the header. */
 static int
 dispatch_decode(struct fuse_request *request, struct iov_cursor *cursor)
@@ -254,7 +272,8 @@ dispatch_decode(struct fuse_request *request, struct iov_cursor *cursor)
 	size_t size = operation->args_size;
 	int error;
 
-	if (request->in.len != request->chain.out_len)
+	if (request->in.len != request->chain.out_len ||
+	    request->chain.out_len > dispatch_limit(request->queue->session))
 		return -EINVAL;
 	if (operation->args_min != 0 && cursor->left < size) {
 		if (cursor->left < operation->args_min)
@@ -369,19 +388,38 @@ dispatch_header(struct fuse_request *request, struct iov_cursor *cursor)
 	return chain->in_len < room ? -EBADMSG : 0;
 }
 
+/* Returns whether it can be answered; if not, that has been done. */
+static bool
+dispatch_begin(struct fuse_request *request, struct iov_cursor *cursor)
+{
+	if (dispatch_header(request, cursor) == 0)
+		return true;
+	log_limited(&request->queue->malformed, LOG_LEVEL_DEBUG,
+	    "a chain of %zu and %zu bytes is too short",
+	    request->chain.out_len, request->chain.in_len);
+	fuse_reply_none(request);
+	return false;
+}
+
+void
+fuse_refuse(struct fuse_request *request, int error)
+{
+	struct iov_cursor cursor;
+
+	request->file = NULL;
+	request->file_out = NULL;
+	if (dispatch_begin(request, &cursor))
+		dispatch_fail(request, error);
+}
+
 bool
 fuse_start(struct fuse_request *request)
 {
 	struct iov_cursor cursor;
 	int error;
 
-	if (dispatch_header(request, &cursor) != 0) {
-		log_limited(&request->queue->malformed, LOG_LEVEL_DEBUG,
-		    "a chain of %zu and %zu bytes is too short",
-		    request->chain.out_len, request->chain.in_len);
-		fuse_reply_none(request);
+	if (!dispatch_begin(request, &cursor))
 		return true;
-	}
 	if (log_level() >= LOG_LEVEL_TRACE)
 		log_msg(LOG_LEVEL_TRACE, "%s (%u) of node 0x%llx",
 		    request->operation == NULL ? "unknown" :

@@ -9,6 +9,7 @@
 
 #include "worker/fuse_file.h"
 
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
@@ -197,7 +198,12 @@ fuse_op_open(struct fuse_request *request)
 	if (session->config->readonly &&
 	    ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0))
 		return -EROFS;
-	flags |= (int)request->progress;
+	/*
+	 * Nothing else than what was put there above: the guest may have made
+	 * an OPEN of another request that waited.
+	 */
+	if (request->progress == O_APPEND)
+		flags |= O_APPEND;
 	request->result = flags;
 	error = file_reserve(&session->files);
 	if (error != 0)
@@ -312,19 +318,36 @@ file_run_put(struct io_job *job)
 	request->result = 0;
 }
 
+/*
+ * Returns whether closing a file may take its time.  The last close of one that
+ * has no name any more gives all its blocks back.  Those are nearly always
+ * temporary files, whose user writes to them: a file that was opened for
+ * reading alone is not looked at.
+ */
+static bool
+file_closes_slowly(const struct file *file)
+{
+	struct stat st;
+
+	/* Its FLUSH, if it had one, has found out. */
+	if (atomic_load_explicit(&file->place, memory_order_relaxed) ==
+	    FILE_ELSEWHERE)
+		return true;
+	/* fstat(2) itself: the C library's makes it a call that takes a path. */
+	return (file->flags & O_ACCMODE) != O_RDONLY &&
+	    syscall(SYS_fstat, file->fd, &st) == 0 && st.st_nlink == 0;
+}
+
 int
 fuse_op_release(struct fuse_request *request)
 {
-	struct file *file = request->file;
 	int error;
 
 	error = file_remove(&request->queue->session->files, request->args.fh,
 	    request->in.nodeid);
 	if (error != 0)
 		return error;
-	/* Its FLUSH, if it had one, has found out. */
-	if (atomic_load_explicit(&file->place, memory_order_relaxed) ==
-	    FILE_ELSEWHERE)
+	if (file_closes_slowly(request->file))
 		fuse_job_start(request, file_run_put, file_done_status);
 	else
 		fuse_reply(request, NULL, 0);

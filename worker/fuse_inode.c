@@ -82,15 +82,15 @@ int
 fuse_op_batch_forget(struct fuse_request *request)
 {
 	const struct virtqueue_chain *chain = &request->chain;
-	uint32_t i, count = request->args.batch_forget.count;
+	uint32_t i = request->progress;
+	uint32_t count = request->args.batch_forget.count;
 	struct fuse_forget_one one;
 	struct iov_cursor cursor;
 
 	iov_init(&cursor, chain->iov, chain->nout, chain->out_len);
-	iov_skip(&cursor, request->data_at);
-	for (i = 0; i < count && iov_read(&cursor, &one, sizeof(one)); i++) {
-		if (i < request->progress)
-			continue;
+	if (!iov_skip(&cursor, request->data_at + i * sizeof(one)))
+		count = 0;
+	for (; i < count && iov_read(&cursor, &one, sizeof(one)); i++) {
 		if (!inode_forget(request->queue, one.nodeid, one.nlookup)) {
 			request->progress = i;
 			return -EAGAIN;

@@ -126,6 +126,7 @@ io_waits_for_device(const struct fuse_request *request)
 	int flags = request->file->flags;
 
 	return (flags & O_DIRECT) != 0 ||
+	    (request->io.rwf & (RWF_DSYNC | RWF_SYNC)) != 0 ||
 	    (request->io.write && (flags & (O_DSYNC | O_SYNC)) != 0);
 }
 
@@ -223,6 +224,23 @@ io_append(const struct fuse_request *request)
 	    RWF_APPEND : 0;
 }
 
+/*
+ * A write is on the device when it is answered, if its own flags say so: Linux
+ * sends no FSYNC after one that its cache was not part of, be it the file's
+ * flag or the write's (pwritev2(2), RWF_DSYNC).  What a mapping or the cache
+ * writes back has an FSYNC of its own; the flags are some descriptor's.
+ */
+static int
+io_sync(const struct fuse_write_in *in)
+{
+	if ((in->write_flags & FUSE_WRITE_CACHE) != 0)
+		return 0;
+	/* O_SYNC is O_DSYNC and a bit of its own (open(2)). */
+	if ((in->flags & O_SYNC) == O_SYNC)
+		return RWF_SYNC;
+	return (in->flags & O_DSYNC) != 0 ? RWF_DSYNC : 0;
+}
+
 int
 fuse_op_write(struct fuse_request *request)
 {
@@ -237,7 +255,7 @@ fuse_op_write(struct fuse_request *request)
 		.size = in->size,
 		.offset = in->offset,
 		.write = true,
-		.rwf = io_append(request),
+		.rwf = io_append(request) | io_sync(in),
 	};
 	return io_start(request);
 }

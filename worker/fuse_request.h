@@ -148,6 +148,12 @@ void	fuse_queue_init(struct fuse_queue *queue, struct fuse_session *session,
 void	fuse_dispatch(struct fuse_request *request);
 
 /*
+ * Ends a request that cannot be started with an error, -errno; the chain's
+ * elements are no more needed when this returns.
+ */
+void	fuse_refuse(struct fuse_request *request, int error);
+
+/*
  * To be called when slots of the lane may be free again, and when all that
  * was available has been dispatched: goes on with requests that wait for a
  * slot, and sends the FORGETs that were gathered.  Returns whether some still

@@ -98,13 +98,12 @@ queue_keep_iov(struct queue *queue, struct queue_request *request)
 	struct virtqueue_chain *chain = &request->fuse.chain;
 	size_t n = (size_t)chain->nout + chain->nin;
 
-	chain->iov = request->iov;
 	if (n > QUEUE_IOV) {
 		request->long_iov = malloc(n * sizeof(struct iovec));
 		if (request->long_iov == NULL)
 			return -ENOMEM;
-		chain->iov = request->long_iov;
 	}
+	chain->iov = n > QUEUE_IOV ? request->long_iov : request->iov;
 	memcpy(chain->iov, queue->iov, n * sizeof(struct iovec));
 	return 0;
 }
@@ -113,7 +112,7 @@ queue_keep_iov(struct queue *queue, struct queue_request *request)
 static int
 queue_take(struct queue *queue, struct queue_request *request)
 {
-	int n;
+	int error, n;
 
 	n = virtqueue_pop(&queue->vq, queue->memory, queue->iov,
 	    &request->fuse.chain);
@@ -121,15 +120,15 @@ queue_take(struct queue *queue, struct queue_request *request)
 		queue_request_put(queue, request);
 		return n;
 	}
-	if (queue_keep_iov(queue, request) != 0) {
-		virtqueue_push(&queue->vq, &request->fuse.chain, 0);
-		queue_request_put(queue, request);
-		return 1;
-	}
+	error = queue_keep_iov(queue, request);
 	request->fuse.memory = guest_memory_hold(queue->memory);
 	queue->in_flight++;
 	queue->count++;
-	fuse_dispatch(&request->fuse);
+	/* Linux takes a request that comes back empty for a success. */
+	if (error != 0)
+		fuse_refuse(&request->fuse, error);
+	else
+		fuse_dispatch(&request->fuse);
 	return 1;
 }
 

@@ -8,6 +8,9 @@
 
 #include "worker/vhost_user_ops.h"
 
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -78,6 +81,23 @@ take_fd(struct vhost_user *vu, size_t i)
 	fd = vu->message.fds[i];
 	vu->message.fds[i] = -1;
 	return fd;
+}
+
+/*
+ * An eventfd is a file of no type (anon_inode_getfile() in the kernel).  Kept
+ * would be whatever came: the front-end's own end of the connection, say, whose
+ * end would never be seen then.
+ */
+static int
+check_eventfd(const struct vhost_user *vu)
+{
+	struct stat st;
+
+	if (vu->message.nfds == 0)
+		return 0;
+	if (syscall(SYS_fstat, vu->message.fds[0], &st) == -1)
+		return -errno;
+	return (st.st_mode & S_IFMT) == 0 ? 0 : -EINVAL;
 }
 
 /* Puts the message's descriptor where the present one is, which is kept. */
@@ -331,6 +351,8 @@ vhost_user_op_set_vring_kick(struct vhost_user *vu)
 		return -EOPNOTSUPP;
 	if (!vring->started && (vring->size == 0 || !vring->has_addr))
 		return -EINVAL;
+	if (check_eventfd(vu) != 0)
+		return -EINVAL;
 	replace_fd(vu, &vring->kick);
 	return vring->started ? update(vu, fd_index(vu)) :
 	    vu->backend->start(vu->arg, fd_index(vu));
@@ -356,6 +378,8 @@ vhost_user_after_set_vring_kick(struct vhost_user *vu, int result)
 int
 vhost_user_op_set_vring_call(struct vhost_user *vu)
 {
+	if (check_eventfd(vu) != 0)
+		return -EINVAL;
 	replace_fd(vu, &vu->vrings[fd_index(vu)].call);
 	return update(vu, fd_index(vu));
 }
@@ -363,6 +387,8 @@ vhost_user_op_set_vring_call(struct vhost_user *vu)
 int
 vhost_user_op_set_vring_err(struct vhost_user *vu)
 {
+	if (check_eventfd(vu) != 0)
+		return -EINVAL;
 	replace_fd(vu, &vu->vrings[fd_index(vu)].err);
 	return update(vu, fd_index(vu));
 }

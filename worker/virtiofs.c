@@ -6,7 +6,8 @@
  * input from the front-end, by vhost_user.c.  Runs sandboxed.
  *
  * Nothing here waits for a queue: a request that needs some of them stays
- * pending, with the front-end unread, until the last of them has answered.
+ * pending, with the front-end unread, until the last of them has answered.  If
+ * the front-end leaves meanwhile, that is the end all the same.
  */
 #include "config.h"
 
@@ -50,9 +51,11 @@ struct virtiofs {
 	struct event		*on_channel;
 	struct event		*on_input;
 	struct event		*on_output;
+	struct event		*on_closed;
 	struct event		*on_time;
 	bool			 input_watched;
 	bool			 output_watched;
+	bool			 closed_watched;
 	struct wakeup		 wakeup;
 	bool			 has_session;
 	struct fuse_session	 session;
@@ -310,6 +313,14 @@ virtiofs_output_event(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+virtiofs_closed_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	virtiofs_end(arg, 0);
+}
+
+static void
 virtiofs_channel_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct virtiofs *v = arg;
@@ -376,6 +387,9 @@ virtiofs_sleep(struct virtiofs *v)
 	    !v->ending && vhost_user_wants_input(&v->vu));
 	virtiofs_set_watch(v, v->on_output, &v->output_watched,
 	    !v->ending && vhost_user_wants_output(&v->vu));
+	/* Who is read or written to is seen to leave by that. */
+	virtiofs_set_watch(v, v->on_closed, &v->closed_watched,
+	    !v->ending && v->vu.pending);
 	if (v->done)
 		return;
 	wakeup_sleeping(&v->wakeup);
@@ -467,7 +481,10 @@ virtiofs_serve(struct virtiofs *v, int sock)
 	    virtiofs_input_event, v);
 	v->on_output = event_new(v->base, sock, EV_WRITE | EV_PERSIST,
 	    virtiofs_output_event, v);
+	v->on_closed = event_new(v->base, sock, EV_CLOSED | EV_PERSIST,
+	    virtiofs_closed_event, v);
 	if (v->on_input == NULL || v->on_output == NULL ||
+	    v->on_closed == NULL ||
 	    vhost_user_init(&v->vu, sock, tag[0] != '\0' ? tag : NULL,
 	    &virtiofs_backend, v) != 0) {
 		log_error("cannot watch the connection");
@@ -501,10 +518,11 @@ virtiofs_free(struct virtiofs *v)
 	if (v->has_session)
 		fuse_session_destroy(&v->session);
 	/* Before the first front-end there is nothing in it. */
-	if (v->on_output != NULL)
+	if (v->on_closed != NULL)
 		vhost_user_free(&v->vu);
 	event_loop_unwatch(&v->on_input);
 	event_loop_unwatch(&v->on_output);
+	event_loop_unwatch(&v->on_closed);
 	event_loop_unwatch(&v->on_time);
 	event_loop_unwatch(&v->on_channel);
 	event_loop_unwatch(&v->on_wakeup);

@@ -234,6 +234,26 @@ test_append(struct virtiofs_env *e)
 	is_reply(fuse_release(&e->c, file, fh), 0, "release");
 }
 
+/* Flags of the write alone: RWF_DSYNC and RWF_SYNC of pwritev2(2). */
+static void
+test_durable(struct virtiofs_env *e)
+{
+	static const uint32_t flags[] = { O_DSYNC, O_SYNC,
+	    O_DSYNC | O_APPEND, O_SYNC | O_APPEND };
+	struct iovec v = { .iov_base = (char *)(uintptr_t)"xy",
+	    .iov_len = 2 };
+	uint64_t file, fh;
+
+	host_write(host_path(e, "file"), "0123", 0644, 0, 0);
+	file = node(e, "file");
+	fh = open_node(e, file, O_RDWR);
+	for (size_t i = 0; i < 4; i++)
+		is_reply(fuse_writev(&e->c, file, fh, i, &v, 1, 0,
+		    O_RDWR | flags[i]), 2, "a write with flags %#o", flags[i]);
+	tap_is_str(host_read(host_path(e, "file")), "xxy3xyxy", "the data");
+	is_reply(fuse_release(&e->c, file, fh), 0, "release");
+}
+
 static void
 test_special(struct virtiofs_env *e)
 {
@@ -497,6 +517,7 @@ static const struct virtiofs_test tests[] = {
 	{ "end", test_end },
 	{ "modes", test_modes },
 	{ "append", test_append },
+	{ "durable", test_durable },
 	{ "special", test_special },
 	{ "flags", test_flags },
 	{ "wrong-fh", test_wrong_fh },

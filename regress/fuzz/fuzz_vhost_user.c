@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -32,7 +33,7 @@ const char fuzz_name[] = "vhost_user";
 
 static struct vhost_user vu;
 static struct vhost_rings rings;
-static int front, memory_fd;
+static int front, memory_fd, event_fd;
 
 static void
 drop_line(void *arg, enum log_level level, const char *text)
@@ -59,6 +60,16 @@ lowest_fd(void)
 	return fd;
 }
 
+/* The descriptor that fits the message, if this is its beginning. */
+static int
+fitting_fd(const uint8_t *bytes, size_t len)
+{
+	if (len > 0 && bytes[0] >= VHOST_USER_SET_VRING_KICK &&
+	    bytes[0] <= VHOST_USER_SET_VRING_ERR)
+		return event_fd;
+	return memory_fd;
+}
+
 /* Sends bytes with descriptors.  Returns whether there was room. */
 static bool
 send_piece(const uint8_t *bytes, size_t len, unsigned int nfds)
@@ -69,6 +80,7 @@ send_piece(const uint8_t *bytes, size_t len, unsigned int nfds)
 		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} control = { 0 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fd = fitting_fd(bytes, len);
 	struct cmsghdr *cmsg;
 
 	if (nfds > 0) {
@@ -79,7 +91,7 @@ send_piece(const uint8_t *bytes, size_t len, unsigned int nfds)
 		cmsg->cmsg_type = SCM_RIGHTS;
 		cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
 		for (unsigned int i = 0; i < nfds; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &memory_fd,
+			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &fd,
 			    sizeof(int));
 	}
 	return sendmsg(front, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) ==
@@ -172,7 +184,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	log_init(LOG_LEVEL_OFF, drop_line, NULL);
 	memory_fd = vhost_sample_memfd();
-	if (memory_fd == -1)
+	event_fd = eventfd(0, EFD_CLOEXEC);
+	if (memory_fd == -1 || event_fd == -1)
 		abort();
 	free_fd = lowest_fd();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) == -1)
@@ -191,5 +204,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (lowest_fd() != free_fd || fcntl(free_fd + 1, F_GETFD) != -1)
 		fail("a descriptor is lost");
 	close(memory_fd);
+	close(event_fd);
 	return 0;
 }

@@ -7,14 +7,19 @@
 
 #include "worker/file.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -237,6 +242,80 @@ test_threads(void **state)
 	assert_int_equal(table.used, 0);
 }
 
+/*
+ * Closing takes its time, as on a network file system: a socket whose peer does
+ * not read is closed when its data have gone (socket(7), SO_LINGER).
+ */
+
+#define LINGER_S	30
+
+/* Returns a socket with data that nobody reads, and its peer; or -1. */
+static int
+lingering(int *peer_out)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+	static const char bytes[65536];
+	int listener, sock;
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*peer_out = -1;
+	if (bind(listener, (struct sockaddr *)&address, len) == 0 &&
+	    listen(listener, 1) == 0 &&
+	    getsockname(listener, (struct sockaddr *)&address, &len) == 0 &&
+	    connect(sock, (struct sockaddr *)&address, len) == 0)
+		*peer_out = accept(listener, NULL, NULL);
+	close(listener);
+	if (*peer_out == -1) {
+		close(sock);
+		return -1;
+	}
+	assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger,
+	    sizeof(linger)), 0);
+	while (send(sock, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+	assert_int_equal(errno, EAGAIN);
+	return sock;
+}
+
+static void *
+clear_table(void *arg)
+{
+	file_table_clear(&table);
+	return arg;
+}
+
+/* Others need the table while the files of one INIT are closed. */
+static void
+test_clear_waits_alone(void **state)
+{
+	struct timespec end;
+	int peer, sock = lingering(&peer);
+	pthread_t thread;
+	struct file *file;
+	uint64_t fh;
+
+	(void)state;
+	if (sock == -1)
+		skip();
+	fh = add(NODE, sock);
+	assert_int_equal(pthread_create(&thread, NULL, clear_table, NULL), 0);
+	while ((file = file_get(&table, fh, NODE)) != NULL) {
+		file_put(file);
+		sched_yield();
+	}
+	/* With the lock held, it would have gone on after the close. */
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec++;
+	assert_int_equal(pthread_timedjoin_np(thread, NULL, &end), ETIMEDOUT);
+	close(peer);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(table.used, 0);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up,	\
 			    tear_down)
 
@@ -249,6 +328,7 @@ main(void)
 		TEST(test_generations),
 		TEST(test_limit),
 		TEST(test_clear),
+		TEST(test_clear_waits_alone),
 		TEST(test_threads),
 	};
 

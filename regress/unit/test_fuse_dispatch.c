@@ -9,6 +9,8 @@
 
 #include "worker/fuse_request.h"
 
+#include <sys/mman.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -779,6 +781,170 @@ test_batch_forget(void **state)
 	assert_int_equal(stub_monitor.forgotten, 4);
 }
 
+/*
+ * Long chains: a page, as often as wanted.
+ */
+
+#define PAGE	4096U
+
+static _Alignas(8) uint8_t page[PAGE];
+
+/* Makes a request of `pages` pages that are all the same one. */
+static void
+start_long(struct fuse_flight *flight, uint32_t opcode, size_t pages,
+    size_t room)
+{
+	static uint8_t reply[256];
+	struct virtqueue_chain *chain = &flight->request.chain;
+	struct fuse_in_header *in = (void *)page;
+
+	memset(flight, 0, sizeof(*flight));
+	memset(page, 'x', sizeof(page));
+	memset(reply, 0, sizeof(reply));
+	*in = (struct fuse_in_header){ .len = (uint32_t)(pages * PAGE),
+	    .opcode = opcode, .unique = FUSE_SAMPLE_UNIQUE,
+	    .nodeid = FUSE_SAMPLE_NODE, .uid = 1, .gid = 1 };
+	for (size_t i = 0; i < pages; i++)
+		flight->iov[i] = (struct iovec){ page, PAGE };
+	flight->iov[pages] = (struct iovec){ reply, room };
+	flight->request.queue = &f.queue;
+	chain->iov = flight->iov;
+	chain->nout = (uint16_t)pages;
+	chain->out_len = pages * PAGE;
+	chain->nin = room != 0;
+	chain->in_len = room;
+}
+
+/* Of a reply that is in the chain's last element. */
+static int
+long_error(const struct fuse_flight *flight)
+{
+	struct fuse_out_header out;
+
+	assert_int_equal(flight->completed, 1);
+	assert_int_equal(flight->len, sizeof(out));
+	memcpy(&out, flight->iov[flight->request.chain.nout].iov_base,
+	    sizeof(out));
+	assert_int_equal(out.len, sizeof(out));
+	assert_int_equal(out.unique, FUSE_SAMPLE_UNIQUE);
+	return out.error;
+}
+
+/* No more than what a write may have, and something before its data. */
+static void
+test_long_requests(void **state)
+{
+	static struct fuse_flight flight;
+	const size_t pages = ((1 << 20) + (64 << 10)) / PAGE;
+	const uint32_t count = UINT32_MAX;
+
+	(void)state;
+	start_long(&flight, FUSE_UNLINK, pages, 16);
+	fuse_dispatch(&flight.request);
+	assert_int_equal(long_error(&flight), -ENAMETOOLONG);
+	start_long(&flight, FUSE_UNLINK, pages + 1, 16);
+	fuse_dispatch(&flight.request);
+	assert_int_equal(long_error(&flight), -EINVAL);
+	f.session.max_write = 4096;
+	start_long(&flight, FUSE_UNLINK, pages, 16);
+	fuse_dispatch(&flight.request);
+	assert_int_equal(long_error(&flight), -EINVAL);
+	/* The largest value of an extended attribute fits all the same. */
+	start_long(&flight, FUSE_UNLINK, 32, 16);
+	fuse_dispatch(&flight.request);
+	assert_int_equal(long_error(&flight), -ENAMETOOLONG);
+
+	f.session.max_write = 1 << 20;
+	start_long(&flight, FUSE_BATCH_FORGET, pages + 1, 0);
+	memcpy(page + sizeof(struct fuse_in_header), &count, sizeof(count));
+	fuse_dispatch(&flight.request);
+	assert_int_equal(flight.completed, 1);
+	assert_int_equal(flight.len, 0);
+	assert_false(fuse_queue_continue(&f.queue));
+	assert_int_equal(stub_monitor.forgotten, 0);
+}
+
+/* For want of memory. */
+static void
+test_refuse(void **state)
+{
+	static struct fuse_flight flight;
+	static const struct {
+		uint32_t	opcode;
+		size_t		len;
+		size_t		room;
+		bool		replied;
+	} cases[] = {
+		{ FUSE_READ, PAGE, 16, true },
+		{ FUSE_LOOKUP, PAGE, 16 + 128, true },
+		{ FUSE_LOOKUP, PAGE, 16 + 127, false },
+		{ FUSE_OPCODES, 40, 16, true },
+		{ UINT32_MAX, 40, 16, true },
+		{ FUSE_FORGET, 48, 0, false },
+		{ FUSE_FORGET, 48, 16, false },
+		{ FUSE_READ, 39, 16, false },
+		{ FUSE_READ, PAGE, 15, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		start_long(&flight, cases[i].opcode, 1, cases[i].room);
+		flight.request.chain.out_len = flight.iov[0].iov_len =
+		    cases[i].len;
+		fuse_refuse(&flight.request, -ENOMEM);
+		assert_int_equal(flight.completed, 1);
+		if (cases[i].replied)
+			assert_int_equal(long_error(&flight), -ENOMEM);
+		else
+			assert_int_equal(flight.len, 0);
+	}
+	assert_int_equal(stub_monitor.count, 0);
+}
+
+/* When it goes on, it does not look again at what it has taken. */
+static void
+test_batch_forget_goes_on(void **state)
+{
+	static struct fuse_flight flight;
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t first = FUSE_FORGETS * sizeof(struct fuse_forget_one);
+	const uint32_t count = (uint32_t)((first + size) /
+	    sizeof(struct fuse_forget_one));
+	struct virtqueue_chain *chain = &flight.request.chain;
+	struct fuse_in_header *in = (void *)page;
+	struct fuse_forget_one *ones;
+	uint8_t *pages;
+	int slots = 0;
+
+	(void)state;
+	pages = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	ones = (void *)(pages + size - first);
+	for (uint32_t i = 0; i < count; i++)
+		ones[i] = (struct fuse_forget_one){ 0x400000000 + i, 1 };
+	start_long(&flight, FUSE_BATCH_FORGET, 1, 0);
+	in->len = (uint32_t)(48 + first + size);
+	memcpy(page + sizeof(*in), &count, sizeof(count));
+	flight.iov[0].iov_len = 48;
+	flight.iov[1] = (struct iovec){ ones, first };
+	flight.iov[2] = (struct iovec){ pages + size, size };
+	chain->nout = 3;
+	chain->out_len = in->len;
+	while (lane_reserve(&stub_monitor.lane) >= 0)
+		slots++;
+	assert_true(slots > 0);
+	fuse_dispatch(&flight.request);
+	assert_int_equal(flight.completed, 0);
+	assert_int_equal(flight.request.progress, FUSE_FORGETS);
+	assert_int_equal(mprotect(pages, size, PROT_NONE), 0);
+	assert_true(fuse_queue_continue(&f.queue));
+	assert_int_equal(flight.completed, 0);
+	munmap(pages, 2 * size);
+	fuse_queue_init(&f.queue, &f.session, &f.monitor, &f.io,
+	    f.queue.complete);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up,	\
 			    tear_down)
 
@@ -809,6 +975,9 @@ main(void)
 		TEST(test_waiting_changes),
 		TEST(test_forgets_are_gathered),
 		TEST(test_batch_forget),
+		TEST(test_batch_forget_goes_on),
+		TEST(test_long_requests),
+		TEST(test_refuse),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

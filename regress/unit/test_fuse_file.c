@@ -246,6 +246,31 @@ test_append_only(void **state)
 	assert_int_equal(f.session.files.reserved, 0);
 }
 
+/* What another request left there while it waited is no flag of OPEN's. */
+static void
+test_open_progress(void **state)
+{
+	static struct fuse_flight flights[3];
+	const struct fuse_open_in in = { .flags = O_RDWR };
+
+	(void)state;
+	fuse_sample_begin(&sample, FUSE_OPEN, FUSE_SAMPLE_NODE);
+	fuse_sample_add(&sample, &in, sizeof(in));
+	for (int i = 0; i < 3; i++)
+		fuse_fixture_start(&f, &flights[i], sample.bytes, sample.len,
+		    32);
+	/* The stub has two slots. */
+	assert_ptr_equal(f.queue.waiting, &flights[2].request);
+	flights[2].request.progress = O_CREAT | O_TRUNC;
+	for (int i = 0; i < 3; i++) {
+		fuse_fixture_finish(&f, &flights[i]);
+		assert_null(f.wrong);
+		assert_int_equal(fuse_sample_error(f.reply, f.len), 0);
+	}
+	assert_int_equal(stub_monitor.count, 3);
+	assert_int_equal(stub_monitor.op.request.u.open.flags, O_RDWR);
+}
+
 static void
 test_create(void **state)
 {
@@ -485,6 +510,46 @@ test_synchronous(void **state)
 	}
 }
 
+/* The write's own flags, on a file that was opened without. */
+static void
+test_synchronous_write(void **state)
+{
+	static const struct {
+		uint32_t	flags;
+		uint32_t	write_flags;
+		int		rwf;
+	} cases[] = {
+		{ O_RDWR, 0, 0 },
+		{ O_RDWR | O_DSYNC, 0, RWF_DSYNC },
+		{ O_RDWR | O_SYNC, 0, RWF_SYNC },
+		{ O_RDWR | O_SYNC | O_APPEND, 0, RWF_SYNC | RWF_APPEND },
+		/* The bit that O_SYNC has beyond O_DSYNC says nothing. */
+		{ O_RDWR | (O_SYNC & ~O_DSYNC), 0, 0 },
+		{ O_RDWR | O_DSYNC, FUSE_WRITE_CACHE, 0 },
+		{ O_RDWR | O_SYNC, FUSE_WRITE_CACHE, 0 },
+	};
+	static struct fuse_flight flight;
+	struct fuse_write_in in = { .fh = f.fh, .size = 5 };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		in.flags = cases[i].flags;
+		in.write_flags = cases[i].write_flags;
+		fuse_sample_begin(&sample, FUSE_WRITE, FUSE_SAMPLE_NODE);
+		fuse_sample_add(&sample, &in, sizeof(in));
+		fuse_sample_add(&sample, "HELLO", 5);
+		fuse_fixture_start(&f, &flight, sample.bytes, sample.len, 24);
+		assert_int_equal(flight.request.io.rwf, cases[i].rwf);
+		/* In an I/O thread, which gives nothing back by itself. */
+		assert_int_equal(flight.completed,
+		    (cases[i].rwf & (RWF_DSYNC | RWF_SYNC)) == 0);
+		fuse_fixture_finish(&f, &flight);
+		assert_int_equal(fuse_sample_error(f.reply, f.len), 0);
+	}
+	check_file(0, "HELLO");
+	check_file(FUSE_FILE_SIZE, "HELLO");
+}
+
 /* On a file system of another machine the monitor is asked, by and by. */
 static void
 test_getattr_elsewhere(void **state)
@@ -588,6 +653,46 @@ test_release_while_reading(void **state)
 	fuse_fixture_finish(&f, &flight);
 	assert_int_equal(f.len, 116);
 	assert_memory_equal(f.reply + 16, "abcdef", 6);
+}
+
+/* Returns whether the file was closed at once. */
+static bool
+release_now(int fd, int flags)
+{
+	static struct fuse_flight flight;
+	uint64_t fh;
+	bool now;
+
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	assert_true(fd != -1);
+	assert_int_equal(file_reserve(&f.session.files), 0);
+	assert_int_equal(file_add(&f.session.files, FUSE_SAMPLE_NODE, fd,
+	    flags, &fh), 0);
+	fuse_sample_good(&sample, FUSE_RELEASE, fh);
+	fuse_fixture_start(&f, &flight, sample.bytes, sample.len, 16);
+	now = flight.completed == 1;
+	fuse_fixture_finish(&f, &flight);
+	assert_int_equal(fuse_sample_error(f.reply, f.len), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	return now;
+}
+
+/* The last close of a file without a name may have all of it to give back. */
+static void
+test_release_unlinked(void **state)
+{
+	char path[] = "/tmp/fuse_file.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd != -1);
+	assert_true(release_now(fd, O_RDWR));
+	assert_true(release_now(fd, O_WRONLY));
+	unlink(path);
+	assert_false(release_now(fd, O_RDWR));
+	assert_false(release_now(fd, O_WRONLY));
+	assert_true(release_now(fd, O_RDONLY));
+	close(fd);
 }
 
 /*
@@ -746,6 +851,7 @@ main(void)
 		TEST(test_open_limit),
 		TEST(test_no_descriptor),
 		TEST(test_append_only),
+		TEST(test_open_progress),
 		TEST(test_create),
 		TEST(test_read),
 		TEST(test_read_many_elements),
@@ -753,10 +859,12 @@ main(void)
 		TEST(test_write_short),
 		TEST(test_write_append),
 		TEST(test_synchronous),
+		TEST(test_synchronous_write),
 		TEST(test_getattr_elsewhere),
 		TEST(test_in_a_thread),
 		TEST(test_wrong_direction),
 		TEST(test_release_while_reading),
+		TEST(test_release_unlinked),
 		TEST(test_flush),
 		TEST(test_fsync),
 		TEST(test_fallocate),

@@ -16,7 +16,9 @@
 #include <cmocka.h>
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +26,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -65,6 +68,7 @@ static bool joined;
 static int fds_before;
 static sem_t release;
 static _Atomic unsigned int taken;
+static _Atomic unsigned int refused;
 
 /*
  * FUSE's place.
@@ -139,6 +143,15 @@ fuse_dispatch(struct fuse_request *request)
 	request->job.run = held_run;
 	request->job.done = held_done;
 	io_port_submit(request->queue->io, &request->job);
+}
+
+/* For want of memory, of which the elements have none of their own. */
+void
+fuse_refuse(struct fuse_request *request, int error)
+{
+	if (error == -ENOMEM)
+		atomic_fetch_add(&refused, 1);
+	answer(request);
 }
 
 /*
@@ -220,6 +233,7 @@ set_up(void **state)
 	fds_before = count_fds();
 	sem_init(&release, 0, 0);
 	atomic_store(&taken, 0);
+	atomic_store(&refused, 0);
 	assert_int_equal(driver_open(&driver, &ring), 0);
 	make_lanes();
 	assert_int_equal(channel_create(&channel, &worker_channel), 0);
@@ -553,6 +567,87 @@ test_calls(void **state)
 	}
 }
 
+#if !defined(PRIVFSD_SANITIZE) && !defined(PRIVFSD_SANITIZE_THREAD)
+/*
+ * Memory runs out.
+ */
+
+#define LONG_PIECES	250		/* of each of LONG_CHAINS chains */
+#define LONG_CHAINS	80
+#define LONG_TABLE	(DRIVER_DATA + 0x8000U)
+
+/* Puts chains in the ring that have one long table. */
+static void
+offer_long(void)
+{
+	struct driver_desc desc = { .addr = DRIVER_LOW + DRIVER_DATA +
+	    REQUEST_HELD, .len = 1 };
+
+	for (uint32_t i = 0; i < LONG_PIECES; i++) {
+		desc.link = (uint16_t)(i + 1);
+		desc.flags = i + 1 < LONG_PIECES ? DRIVER_NEXT : 0;
+		if (i > 0) {
+			desc.addr = DRIVER_LOW + DRIVER_DATA + 0x1000 + 2 * i;
+			desc.flags |= DRIVER_WRITE;
+		}
+		driver_put_table(&driver, LONG_TABLE, i, &desc);
+	}
+	desc = (struct driver_desc){ .addr = DRIVER_LOW + LONG_TABLE,
+	    .len = LONG_PIECES * 16, .flags = DRIVER_INDIRECT };
+	for (uint16_t i = 0; i < LONG_CHAINS; i++) {
+		driver_put(&driver, i, &desc);
+		driver_offer(&driver, i, 1);
+	}
+	signal_fd(kick);
+}
+
+/* Leaves the C library nothing to give away.  Returns a list of it. */
+static void **
+take_memory(void)
+{
+	void **block, **blocks = NULL;
+
+	for (size_t size = 1 << 20; size >= 1024; size /= 2)
+		while ((block = malloc(size)) != NULL) {
+			*block = blocks;
+			blocks = block;
+		}
+	return blocks;
+}
+
+/* A chain is answered, as a failure, even if there is no memory for it. */
+static void
+test_no_memory(void **state)
+{
+	struct rlimit old, limit;
+	void **blocks, **next;
+
+	(void)state;
+	start();
+	/* So many requests have been there, and their memory stays. */
+	offer(REQUEST_HELD, LONG_CHAINS);
+	await_taken(LONG_CHAINS);
+	let_go(LONG_CHAINS);
+	collect(LONG_CHAINS);
+	assert_int_equal(getrlimit(RLIMIT_DATA, &old), 0);
+	/* Linux may take 0 for no limit (mm/mmap.c). */
+	limit = (struct rlimit){ 1, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_DATA, &limit), 0);
+	blocks = take_memory();
+	offer_long();
+	while (atomic_load(&taken) + atomic_load(&refused) < 2 * LONG_CHAINS)
+		nap();
+	setrlimit(RLIMIT_DATA, &old);
+	for (; blocks != NULL; blocks = next) {
+		next = *blocks;
+		free(blocks);
+	}
+	let_go(atomic_load(&taken) - LONG_CHAINS);
+	collect(LONG_CHAINS);
+	assert_true(atomic_load(&refused) > 0);
+}
+#endif
+
 /*
  * Rings.
  */
@@ -876,6 +971,44 @@ test_stop_pending(void **state)
 	collect(3);
 }
 
+/*
+ * The front-end leaves while it is owed a base that never comes: that ends
+ * without the request, which ends the process (virtiofs_free()).
+ */
+static void
+stay_pending(void **state)
+{
+	if (set_up(state) != 0)
+		_exit(99);
+	start();
+	offer(REQUEST_HELD, 1);
+	await_taken(1);
+	ask_base();
+	close(front);
+	front = -1;
+	if (join() != 0)
+		_exit(98);
+	virtiofs_free(virtiofs);
+	_exit(97);
+}
+
+static void
+test_end_pending(void **state)
+{
+	int wstatus;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0)
+		stay_pending(state);
+	/* It has an alarm(2) of its own. */
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_true(WIFEXITED(wstatus));
+	assert_int_equal(WEXITSTATUS(wstatus), 0);
+}
+
 static void
 test_launcher_gone(void **state)
 {
@@ -909,6 +1042,9 @@ main(void)
 		TESTS(test_requests),
 		TESTS(test_out_of_order),
 		TESTS(test_calls),
+#if !defined(PRIVFSD_SANITIZE) && !defined(PRIVFSD_SANITIZE_THREAD)
+		TEST(test_no_memory, 0),
+#endif
 		TESTS(test_stop_in_flight),
 		TESTS(test_restart),
 		TESTS(test_enable),
@@ -926,6 +1062,9 @@ main(void)
 		TESTS(test_garbage),
 		TESTS(test_stop),
 		TESTS(test_stop_pending),
+		/* As long as it takes to give up: one is enough. */
+		{ "test_end_pending", test_end_pending, NULL, NULL,
+		    (void *)(uintptr_t)&variants[0] },
 		TESTS(test_launcher_gone),
 		TESTS(test_monitor_gone),
 	};

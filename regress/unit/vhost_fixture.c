@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <dirent.h>
@@ -32,6 +33,7 @@ struct vhost_user vu;
 struct vhost_rings rings;
 int front, back;
 int memory_fd;
+static int event_fd;		/* for kicks and calls */
 static int fds_before;
 
 static void
@@ -88,6 +90,8 @@ vhost_set_up(void **state)
 	fds_before = count_fds();
 	memory_fd = vhost_sample_memfd();
 	assert_int_not_equal(memory_fd, -1);
+	event_fd = eventfd(0, EFD_CLOEXEC);
+	assert_int_not_equal(event_fd, -1);
 	vhost_open();
 	return 0;
 }
@@ -98,6 +102,7 @@ vhost_tear_down(void **state)
 	(void)state;
 	vhost_close();
 	close(memory_fd);
+	close(event_fd);
 	assert_int_equal(count_fds(), fds_before);
 	alarm(0);
 	return 0;
@@ -111,8 +116,11 @@ void
 vhost_send(uint32_t request, uint32_t flags, uint32_t size,
     const void *payload, unsigned int nfds)
 {
+	bool event = request >= VHOST_USER_SET_VRING_KICK &&
+	    request <= VHOST_USER_SET_VRING_ERR;
+
 	assert_int_equal(vhost_sample_send(front, request, flags, size,
-	    payload, size, memory_fd, nfds), 0);
+	    payload, size, event ? event_fd : memory_fd, nfds), 0);
 }
 
 /* Receives one reply's payload.  Returns its size, or -1 if there is none. */
