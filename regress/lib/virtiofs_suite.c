@@ -207,14 +207,24 @@ is_attr_of(const struct virtiofs_env *e, const struct fuse_attr *attr,
 	return wrong == NULL;
 }
 
+/* Returns the server's status.  What it says of a failure is shown. */
+static int
+env_stop_server(struct virtiofs_env *e, int show)
+{
+	int status = server_stop(&e->srv);
+
+	if (show || status != 0) {
+		tap_diag("server's status %d, log:", status);
+		tap_diag("%s", server_log_text(e->srv.log_fd));
+	}
+	return status;
+}
+
 static void __attribute__((noreturn))
 env_bail(struct virtiofs_env *e, const char *what, const char *why)
 {
 	/* What it says is often said at its end. */
-	int status = server_stop(&e->srv);
-
-	tap_diag("server's status %d, log:", status);
-	tap_diag("%s", server_log_text(e->srv.log_fd));
+	env_stop_server(e, 1);
 	tap_bail("%s: %s", what, why);
 }
 
@@ -268,7 +278,7 @@ virtiofs_env_stop(struct virtiofs_env *e)
 
 	fuse_client_free(&e->c);
 	vhost_front_close(&e->front);
-	status = server_stop(&e->srv);
+	status = env_stop_server(e, 0);
 	server_close_log(&e->srv);
 	return status;
 }
