@@ -69,15 +69,25 @@ compile() { # FOLDER TARGET OPTION...
 	    make -j"$(nproc)" all "$target"
 }
 
-tests() { # FOLDER TARGET [VARIABLE=VALUE]...
+# Begins tests; finish() waits for them and counts.
+begin() { # FOLDER TARGET [VARIABLE=VALUE]...
 	folder=$1
+	shift
+	(cd "$build/$folder" && make "$@") >"$build/$folder-$1.log" 2>&1 &
+}
+
+finish() { # FOLDER TARGET PID
 	say "$1: make $2"
 	log=$build/$1-$2.log
-	shift
-	(cd "$build/$folder" && make "$@") >"$log" 2>&1
+	wait "$3"
 	status=$?
 	count "$log" "$status"
 	show "$log"
+}
+
+tests() { # FOLDER TARGET [VARIABLE=VALUE]...
+	begin "$@"
+	finish "$1" "$2" $!
 }
 
 sh "$here/setup.sh" || exit 1
@@ -86,7 +96,19 @@ mkdir -p "$build" || exit 1
 step autoreconf autoreconf -fi || summary
 
 step build-gcc compile gcc build-tests CC=gcc || summary
-tests gcc check
+step build-sanitizers compile sanitizers build-tests CC=gcc CFLAGS="-O1 -g" \
+    --enable-sanitizers || summary
+
+# At the same time: most of theirs is waiting.  What sanitizers need of the
+# kernel is more than the lists have, and what they use of the processor says
+# nothing of what an idle daemon uses.
+begin gcc check
+gcc=$!
+# shellcheck disable=SC2016 # variables of make
+begin sanitizers check 'SKIP=$(idle_tests) $(list_tests)'
+sanitizers=$!
+finish gcc check "$gcc"
+finish sanitizers check "$sanitizers"
 tests gcc check-guest
 
 # Only the compiler is another: no test that is long for what the kernel does,
@@ -94,13 +116,6 @@ tests gcc check-guest
 step build-clang compile clang build-tests CC=clang || summary
 # shellcheck disable=SC2016 # a variable of make
 tests clang check 'SKIP=$(long_tests)'
-
-# What sanitizers need of the kernel is more than the lists have, and what they
-# use of the processor says nothing of what an idle daemon uses.
-step build-sanitizers compile sanitizers build-tests CC=gcc CFLAGS="-O1 -g" \
-    --enable-sanitizers || summary
-# shellcheck disable=SC2016 # variables of make
-tests sanitizers check 'SKIP=$(idle_tests) $(list_tests)'
 
 step build-threads compile threads build-threads CC=gcc CFLAGS="-O1 -g" \
     --enable-thread-sanitizer || summary

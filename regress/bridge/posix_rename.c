@@ -258,7 +258,7 @@ test_exchange(const struct posix *p)
 static void
 test_atomic(const struct posix *p)
 {
-	char content[16];
+	char content[32];
 	int fd;
 
 	(void)p;
