@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "procs.h"
 #include "virtiofs_suite.h"
+
+#define FORGET_MS	5000	/* until a FORGET takes effect, at most */
 
 static void
 test_types(struct virtiofs_env *e)
@@ -138,6 +141,20 @@ test_same(struct virtiofs_env *e)
 	tap_ok(first.nodeid == second.nodeid, "still the same node");
 }
 
+/* FORGET is one way, and of another queue: it takes effect soon after. */
+static int
+getattr_forgotten(struct virtiofs_env *e, uint64_t nodeid)
+{
+	long long end = procs_now_ms() + FORGET_MS;
+	struct fuse_attr_out attr;
+	int error;
+
+	do {
+		error = fuse_getattr(&e->c, nodeid, &attr);
+	} while (error == 0 && procs_now_ms() < end);
+	return error;
+}
+
 static void
 test_count(struct virtiofs_env *e)
 {
@@ -152,8 +169,7 @@ test_count(struct virtiofs_env *e)
 	is_reply(fuse_getattr(&e->c, entry.nodeid, &attr), 0,
 	    "one is left");
 	is_reply(fuse_forget(&e->c, entry.nodeid, 1), 0, "forget it");
-	is_refused(fuse_getattr(&e->c, entry.nodeid, &attr),
-	    "now it is unknown");
+	is_refused(getattr_forgotten(e, entry.nodeid), "now it is unknown");
 	is_reply(fuse_lookup(&e->c, e->dir, "file", &entry), 0,
 	    "lookup once more");
 	is_reply(fuse_getattr(&e->c, entry.nodeid, &attr), 0,
@@ -179,6 +195,8 @@ test_batch(struct virtiofs_env *e)
 		    .nlookup = 1 + i % 2 };
 	}
 	is_reply(fuse_batch_forget(&e->c, list, 64), 0, "batch of 64");
+	/* They take effect in their order, and the last is one of them. */
+	getattr_forgotten(e, list[63].nodeid);
 	for (size_t i = 0; i < 64; i++)
 		if (fuse_getattr(&e->c, list[i].nodeid, &attr) == 0)
 			known++;
@@ -200,6 +218,7 @@ test_too_many(struct virtiofs_env *e)
 	is_reply(fuse_lookup(&e->c, e->dir, "file", &entry), 0, "lookup");
 	is_reply(fuse_forget(&e->c, entry.nodeid, 1000), 0,
 	    "forget more than there are");
+	is_refused(getattr_forgotten(e, entry.nodeid), "it is unknown");
 	is_reply(fuse_forget(&e->c, entry.nodeid, UINT64_MAX), 0,
 	    "forget what is unknown");
 	is_reply(fuse_lookup(&e->c, e->dir, "file", &entry), 0, "lookup");
@@ -220,7 +239,7 @@ test_too_many(struct virtiofs_env *e)
 	is_reply(fuse_batch_forget(&e->c, list, 3), 0, "an odd batch");
 	is_reply(fuse_getattr(&e->c, entry.nodeid, &attr), 0,
 	    "nothing was taken from the first");
-	is_refused(fuse_getattr(&e->c, other.nodeid, &attr),
+	is_refused(getattr_forgotten(e, other.nodeid),
 	    "the second is forgotten");
 }
 
