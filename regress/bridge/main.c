@@ -122,6 +122,7 @@ parse_option(struct arguments *a, int option)
 static void
 parse(struct arguments *a, int argc, char **argv)
 {
+	static char share[PATH_MAX], mount_point[PATH_MAX];
 	int option;
 
 	memset(a, 0, sizeof(*a));
@@ -132,9 +133,10 @@ parse(struct arguments *a, int argc, char **argv)
 		usage();
 	a->o.server.kind = virtiofs_kind_from_env();
 	/* The server has another working directory. */
-	a->o.server.share = realpath(argv[optind], NULL);
+	a->o.server.share = realpath(argv[optind], share);
 	a->o.server.extra = a->extra;
-	a->o.mount_point = realpath(argv[optind + 1], NULL);
+	a->o.mount_point = realpath(argv[optind + 1],
+	    mount_point);
 	if (a->o.server.share == NULL || a->o.mount_point == NULL)
 		tap_bail("%s, %s", argv[optind], argv[optind + 1]);
 	a->command = argv + optind + 2;
