@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -135,8 +136,7 @@ parse(struct arguments *a, int argc, char **argv)
 	/* The server has another working directory. */
 	a->o.server.share = realpath(argv[optind], share);
 	a->o.server.extra = a->extra;
-	a->o.mount_point = realpath(argv[optind + 1],
-	    mount_point);
+	a->o.mount_point = realpath(argv[optind + 1], mount_point);
 	if (a->o.server.share == NULL || a->o.mount_point == NULL)
 		tap_bail("%s, %s", argv[optind], argv[optind + 1]);
 	a->command = argv + optind + 2;
