@@ -60,13 +60,14 @@ step() { # NAME COMMAND...
 	fi
 }
 
-# Configures and builds out of the tree; warnings are errors.
+# Configures and builds out of the tree; warnings are errors.  One target for
+# each make: see build-tests in Makefile.inc.
 compile() { # FOLDER TARGET OPTION...
 	mkdir -p "$build/$1" && cd "$build/$1" || return 1
 	target=$2
 	shift 2
 	"$top/configure" --enable-werror "$@" &&
-	    make -j"$(nproc)" all "$target"
+	    make -j"$(nproc)" "$target"
 }
 
 # Begins tests; finish() waits for them and counts.

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The budget of privileged lines: monitor/ and common/ together stay under
-# 4,000 lines of code, without comments and blank lines.
+# The budget of privileged lines: monitor/ and common/ together have at most
+# 5,200 lines of code, without comments and blank lines.
 set -u
 
 echo "1..2"
@@ -15,10 +15,10 @@ else
 	echo "not ok 1 - counted $lines lines"
 	status=1
 fi
-if [ "$lines" -lt 4000 ]; then
+if [ "$lines" -le 5200 ]; then
 	echo "ok 2 - monitor/ and common/ are within their budget"
 else
-	echo "not ok 2 - monitor/ and common/ have $lines lines, 4000 at most"
+	echo "not ok 2 - monitor/ and common/ have $lines lines, 5200 at most"
 	status=1
 fi
 exit $status
