@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include "monitor/syscalls.h"
@@ -88,7 +89,7 @@ attr_chmod(const struct monitor *m, int fd, mode_t mode)
 	int error = 0;
 
 	if (raise) {
-		error = caps_raise_fsetid();
+		error = caps_raise(CAPS_BIT(CAP_FSETID));
 		if (error != 0)
 			return error;
 	}
@@ -96,7 +97,7 @@ attr_chmod(const struct monitor *m, int fd, mode_t mode)
 	    (int)syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) :
 	    attr_chmod_by_name(fd, mode)) == -1)
 		error = -errno;
-	if (raise && caps_lower_fsetid() != 0)
-		_exit(1);	/* never go on with more than the set at rest */
+	if (raise)
+		caps_lower();
 	return error;
 }

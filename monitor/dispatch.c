@@ -302,6 +302,7 @@ dispatch_check_place(const struct monitor *m, const struct dispatch_row *row,
 	if (wrong != NULL)
 		return wrong;
 
+	place->creds = &op->creds;
 	place->path_len = from->path_len;
 	place->has_name = from->name_len > 0;
 	place->name = place->full;
@@ -387,6 +388,18 @@ dispatch_release(struct monitor *m, const struct op *op, int n)
 }
 
 /*
+ * The ids of the thread's last creation are good for the file system that it
+ * was on.
+ */
+static void
+dispatch_own_ids(struct monitor *m, struct op *op, uint64_t handle)
+{
+	if (!creds_are_own(&op->creds) &&
+	    handle_device(&m->handles, handle) != op->creds.dev)
+		creds_own(&op->creds);
+}
+
+/*
  * Holds the handles, calls the operation.  A dead handle is the only check
  * whose failure is an errno: a guest may keep a node id.
  */
@@ -397,6 +410,7 @@ dispatch_call(struct monitor *m, const struct dispatch_row *row,
 	int error, i;
 
 	for (i = 0; i < row->nplaces; i++) {
+		dispatch_own_ids(m, op, op->request.place[i].handle);
 		op->place[i].fd = handle_hold(&m->handles,
 		    op->request.place[i].handle);
 		if (op->place[i].fd < 0) {

@@ -18,6 +18,7 @@ struct op {
 	struct place		 place[2];
 	char			*data;		/* NUL after the last byte */
 	uint32_t		 data_len;
+	struct creds		 creds;		/* of the thread: stays */
 	/* The answer. */
 	struct monitor_reply	 reply;
 	uint8_t			*reply_data;	/* shared: written only */

@@ -351,6 +351,20 @@ handle_release(struct handle_table *table, uint64_t handle)
 	handle_unlock(table);
 }
 
+uint64_t
+handle_device(struct handle_table *table, uint64_t handle)
+{
+	const struct handle_entry *entry;
+	uint64_t dev = 0;
+
+	pthread_mutex_lock(&table->lock);
+	entry = handle_entry(table, handle);
+	if (entry != NULL)
+		dev = entry->key.dev;
+	handle_unlock(table);
+	return dev;
+}
+
 /* Takes `count` lookups of a live entry back. */
 static void
 handle_count_down(struct handle_table *table, uint32_t index, uint64_t count)

@@ -62,6 +62,10 @@ void	handle_table_destroy(struct handle_table *table);
 int	handle_hold(struct handle_table *table, uint64_t handle);
 void	handle_release(struct handle_table *table, uint64_t handle);
 
+/* Returns the device of the handle's inode, or 0 if the handle is not live. */
+uint64_t
+	handle_device(struct handle_table *table, uint64_t handle);
+
 /*
  * Counts one lookup more of a known inode, which was just found as `name` in
  * `dir_fd`: if it is late, it is opened there.  Returns 0, or -ENOENT if it is

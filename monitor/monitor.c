@@ -8,11 +8,13 @@
 
 #include "monitor/monitor.h"
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -46,6 +48,7 @@
 struct monitor_thread {
 	struct monitor	*monitor;
 	struct lane	 lane;
+	int		 begun;		/* eventfd: one for each thread */
 };
 
 char *
@@ -155,6 +158,7 @@ monitor_serve_lane(struct monitor *m, struct lane *lane)
 		_exit(1);
 	}
 	op->request.op = 0;
+	op->creds = m->creds;
 	wrong = monitor_serve(m, lane, op);
 	log_error("in or after a request %s, the worker broke a rule that no "
 	    "correct worker breaks (%s): ending",
@@ -165,36 +169,60 @@ monitor_serve_lane(struct monitor *m, struct lane *lane)
 static void *
 monitor_thread(void *arg)
 {
+	const uint64_t one = 1;
 	struct monitor_thread *thread = arg;
 
+	if (write(thread->begun, &one, sizeof(one)) != sizeof(one))
+		_exit(1);
 	monitor_serve_lane(thread->monitor, &thread->lane);
 }
 
+/* Waits until `n` threads have begun. */
+static int
+monitor_await_threads(int begun, size_t n)
+{
+	uint64_t more, sum = 0;
+
+	while (sum < n) {
+		if (read(begun, &more, sizeof(more)) != sizeof(more))
+			return -errno;
+		sum += more;
+	}
+	return 0;
+}
+
 /*
- * One thread for each lane but the first, which is the main thread's.  They
- * have its capabilities and are there before the filter, which lets no process
- * or thread be made.
+ * One thread for each lane.  They have the main thread's capabilities, and have
+ * begun before the filter is on, which so needs no call for that.
  */
 static int
 monitor_start_threads(struct monitor_thread *threads, size_t n)
 {
+	int begun = eventfd(0, EFD_CLOEXEC), error;
 	pthread_attr_t attr;
 	pthread_t id;
 	size_t i;
-	int error;
 
+	if (begun == -1) {
+		error = -errno;
+		log_error("eventfd: %s", strerror(-error));
+		return error;
+	}
 	pthread_attr_init(&attr);
-	error = pthread_attr_setstacksize(&attr, MONITOR_STACK);
-	if (error == 0)
-		error = pthread_attr_setdetachstate(&attr,
-		    PTHREAD_CREATE_DETACHED);
-	for (i = 1; i < n && error == 0; i++)
-		error = pthread_create(&id, &attr, monitor_thread,
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	error = -pthread_attr_setstacksize(&attr, MONITOR_STACK);
+	for (i = 0; i < n && error == 0; i++) {
+		threads[i].begun = begun;
+		error = -pthread_create(&id, &attr, monitor_thread,
 		    &threads[i]);
+	}
 	pthread_attr_destroy(&attr);
+	if (error == 0)
+		error = monitor_await_threads(begun, n);
+	close(begun);
 	if (error != 0)
-		log_error("thread: %s", strerror(error));
-	return -error;
+		log_error("thread: %s", strerror(-error));
+	return error;
 }
 
 /* Everything that narrows what this process can do, in its order. */
@@ -229,11 +257,26 @@ monitor_lock_down(struct monitor *m, const struct monitor_config *config,
 		error = caps_apply_monitor(&sandbox->caps);
 	if (error == 0)
 		error = privdrop_die_with_parent(channel);
+	creds_init(&m->creds, &sandbox->caps);
 	if (error == 0)
 		error = monitor_start_threads(threads, config->nlanes);
 	if (error == 0)
 		error = seccomp_enter(SANDBOX_MONITOR, sandbox);
 	return error;
+}
+
+/*
+ * What the main thread does for ever.  It has no lane: a thread that creates
+ * changes its ids, which takes from it that it dies with its parent (prctl(2),
+ * PR_SET_PDEATHSIG).
+ */
+static void __attribute__((noreturn))
+monitor_sleep(void)
+{
+	uint32_t never = 0;
+
+	for (;;)
+		syscall(SYS_futex, &never, FUTEX_WAIT, never, NULL);
 }
 
 static int
@@ -267,8 +310,7 @@ monitor_main(void *arg, int channel)
 	int error;
 
 	m = (struct monitor){ .naming = config->naming,
-	    .readonly = config->sandbox->readonly,
-	    .uid = geteuid(), .gid = getegid() };
+	    .readonly = config->sandbox->readonly };
 	log_init(config->log_level, channel_log, &channel);
 	/* An arena for each thread would be 64 MiB of addresses (mallopt(3)). */
 	mallopt(M_ARENA_MAX, 1);
@@ -285,5 +327,5 @@ monitor_main(void *arg, int channel)
 		log_error("cannot say that it is ready: %s", strerror(-error));
 		return 1;
 	}
-	monitor_serve_lane(&m, &threads[0].lane);
+	monitor_sleep();
 }

@@ -14,6 +14,7 @@
 #include "common/lane.h"
 #include "common/log.h"
 #include "common/monitor_proto.h"
+#include "monitor/creds.h"
 #include "monitor/handle.h"
 #include "monitor/stream.h"
 #include "sandbox/sandbox.h"
@@ -31,8 +32,7 @@ struct monitor {
 	unsigned int		naming;		/* MONITOR_BY_* */
 	bool			readonly;
 	int			proc_fd;	/* /proc/self/fd, the cwd */
-	uid_t			uid;		/* who creates */
-	gid_t			gid;
+	struct creds		creds;		/* what a thread begins with */
 	bool			has_fchmodat2;	/* Linux 6.6 */
 	bool			has_xattrat;	/* Linux 6.13 */
 	uint64_t		no_version_dev;	/* FS_IOC_GETVERSION: ENOTTY */

@@ -33,6 +33,16 @@ op_getattr(struct monitor *m, struct op *op)
 	return error;
 }
 
+#define SET_OWNER	(MONITOR_SET_UID | MONITOR_SET_GID | MONITOR_SET_CTIME)
+#define SET_TIMES	(MONITOR_SET_ATIME | MONITOR_SET_MTIME |	\
+			    MONITOR_SET_ATIME_NOW | MONITOR_SET_MTIME_NOW)
+
+/*
+ * chown(2) and truncate(2) leave S_ISGID to a file that its group may not
+ * execute if the caller is in that group: so never with another's ids.
+ */
+#define SET_OWN_IDS	(SET_OWNER | MONITOR_SET_SIZE)
+
 static int
 setattr_owner(int fd, const struct monitor_setattr_request *set)
 {
@@ -78,10 +88,6 @@ setattr_times(int fd, const struct monitor_setattr_request *set)
 	return utimensat(fd, "", times, AT_EMPTY_PATH) == -1 ? -errno : 0;
 }
 
-#define SET_OWNER	(MONITOR_SET_UID | MONITOR_SET_GID | MONITOR_SET_CTIME)
-#define SET_TIMES	(MONITOR_SET_ATIME | MONITOR_SET_MTIME |	\
-			    MONITOR_SET_ATIME_NOW | MONITOR_SET_MTIME_NOW)
-
 /* Makes the changes that are asked for to what `fd` is a path to. */
 static int
 setattr_all(const struct monitor *m, int fd,
@@ -104,13 +110,16 @@ setattr_all(const struct monitor *m, int fd,
 int
 op_setattr(struct monitor *m, struct op *op)
 {
+	const struct monitor_setattr_request *set = &op->request.u.setattr;
 	struct resolved at;
 	int error;
 
 	error = resolve_inode(&op->place[0], &at);
 	if (error != 0)
 		return error;
-	error = setattr_all(m, at.fd, &op->request.u.setattr);
+	if ((set->valid & SET_OWN_IDS) != 0)
+		creds_own(&op->creds);
+	error = setattr_all(m, at.fd, set);
 	if (error == 0 && (m->naming & MONITOR_BY_HANDLE) != 0)
 		error = attr_get(at.fd, "", AT_EMPTY_PATH, &op->reply.u.attr,
 		    NULL);

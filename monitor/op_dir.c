@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "monitor/dispatch.h"
@@ -118,6 +119,9 @@ op_rename(struct monitor *m, struct op *op)
 		return error;
 	dir_settle(m, op, 0, &from);
 	dir_settle(m, op, 1, &to);
+	/* A whiteout is made, and no request says for whom. */
+	if ((op->request.u.rename.flags & RENAME_WHITEOUT) != 0)
+		creds_own(&op->creds);
 	/* The C library's renameat2() makes another call of flags 0. */
 	if (syscall(SYS_renameat2, from.fd, from.name, to.fd, to.name,
 	    op->request.u.rename.flags) == -1)

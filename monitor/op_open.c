@@ -45,6 +45,9 @@ open_target(const struct monitor *m, struct place *place, int flags,
 	if (error != 0)
 		return error;
 	error = open_permitted(at.fd, directories);
+	/* As truncate(2) in op_attr.c: S_ISGID may hang on whose ids it has. */
+	if ((flags & O_TRUNC) != 0)
+		creds_own(place->creds);
 	if (error == 0) {
 		file = openat(m->proc_fd, monitor_fd_name(at.fd, name),
 		    flags | O_NOCTTY | O_CLOEXEC);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -169,11 +170,11 @@ xattr_set_as_asked(const struct monitor *m, const struct xattr_path *xp,
 	int error = 0;
 
 	if (raise)
-		raise = caps_raise_fsetid() == 0;
+		raise = caps_raise(CAPS_BIT(CAP_FSETID)) == 0;
 	if (xattr_set(m, xp, name, value, size, flags) == -1)
 		error = -errno;
-	if (raise && caps_lower_fsetid() != 0)
-		_exit(1);	/* never go on with more than the set at rest */
+	if (raise)
+		caps_lower();
 	return error;
 }
 

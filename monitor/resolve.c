@@ -53,6 +53,25 @@ resolve_open(int dir_fd, const char *path, uint64_t resolve, int flags,
 	return -errno;
 }
 
+/*
+ * Opens the place's path.  The ids of the thread's last creation stay on the
+ * file system that it was on, which the handle's inode is on as well
+ * (dispatch.c): no mount is entered with them.
+ */
+static int
+resolve_path(const struct place *place, int flags)
+{
+	uint64_t stay = creds_are_own(place->creds) ? 0 : RESOLVE_NO_XDEV;
+	int fd;
+
+	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT | stay,
+	    flags, 0);
+	if (fd != -EXDEV || stay == 0)
+		return fd;
+	creds_own(place->creds);
+	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT, flags, 0);
+}
+
 int
 resolve_parent(struct place *place, struct resolved *out)
 {
@@ -63,8 +82,7 @@ resolve_parent(struct place *place, struct resolved *out)
 	if (place->path_len == 0)
 		return 0;
 	place->full[place->path_len] = '\0';
-	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
-	    O_PATH | O_DIRECTORY, 0);
+	fd = resolve_path(place, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	out->fd = fd;
@@ -110,8 +128,8 @@ resolve_target(struct place *place)
 	if (place->path_len == 0)
 		return resolve_entry(place->fd, place->name);
 	place->full[place->path_len] = place->has_name ? '/' : '\0';
-	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT,
-	    place->has_name ? RESOLVE_ENTRY : O_PATH | O_DIRECTORY, 0);
+	return resolve_path(place, place->has_name ? RESOLVE_ENTRY :
+	    O_PATH | O_DIRECTORY);
 }
 
 int

@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 #include "common/monitor_proto.h"
+#include "monitor/creds.h"
 
 /* One struct monitor_place, checked, its strings copied and terminated. */
 struct place {
 	int		 fd;		/* of the handle; not owned */
+	struct creds	*creds;		/* of the thread */
 	uint16_t	 path_len;	/* 0: the handle's inode itself */
 	bool		 has_name;
 	char		*name;		/* within `full`; "" if none */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: ISC
  *
  * Capabilities.  The sets are made before anything hostile is read; after
- * that only FSETID is raised and lowered, in the monitor.
+ * that only what CAPS_RAISED names is raised and lowered, in the monitor.
  */
 #include "config.h"
 
@@ -20,7 +20,6 @@
 
 #include "common/log.h"
 
-#define CAPS_BIT(cap)	(UINT64_C(1) << (cap))
 #define CAPS_NAME_MAX	32
 
 /*
@@ -39,14 +38,15 @@ struct caps_data {
 };
 
 /*
- * What caps_raise_fsetid() and caps_lower_fsetid() set: they run twice for a
- * request.  Written once, by caps_apply_monitor(), before there are threads.
+ * Never effective at rest: raised around the one call that needs it.  FSETID
+ * would keep set-id bits at every write; SETUID and SETGID are for setfsuid(2)
+ * and setfsgid(2) alone, and the filter has no other call that they are for.
  */
-static struct {
-	struct caps_data	low;
-	struct caps_data	high;
-	bool			permitted;
-} caps_fsetid;
+#define CAPS_RAISED							\
+	(CAPS_BIT(CAP_FSETID) | CAPS_BIT(CAP_SETUID) | CAPS_BIT(CAP_SETGID))
+
+/* The set at rest.  Written once, by caps_apply_monitor(), before threads. */
+static struct caps_set caps_rest;
 
 static int
 caps_fail(const char *what)
@@ -101,7 +101,7 @@ caps_default(struct caps_set *set)
 {
 	set->effective = CAPS_BIT(CAP_CHOWN) | CAPS_BIT(CAP_FOWNER) |
 	    CAPS_BIT(CAP_DAC_OVERRIDE);
-	set->permitted = set->effective | CAPS_BIT(CAP_FSETID);
+	set->permitted = set->effective | CAPS_RAISED;
 }
 
 /* Returns the capability that the `len` bytes at `name` stand for, or -1. */
@@ -145,8 +145,7 @@ caps_modify(struct caps_set *set, const char *value, const char **bad_out,
 			new.effective &= ~CAPS_BIT(cap);
 		} else {
 			new.permitted |= CAPS_BIT(cap);
-			if (cap != CAP_FSETID)
-				new.effective |= CAPS_BIT(cap);
+			new.effective |= CAPS_BIT(cap) & ~CAPS_RAISED;
 		}
 		if (part[len] == '\0')
 			break;
@@ -308,11 +307,7 @@ caps_apply_monitor(const struct caps_set *set)
 	error = caps_apply(set->effective, set->permitted);
 	if (error != 0)
 		return error;
-	caps_fsetid.low = caps_pack(set->effective, set->permitted, 0);
-	caps_fsetid.high = caps_pack(set->effective | CAPS_BIT(CAP_FSETID),
-	    set->permitted, 0);
-	caps_fsetid.permitted =
-	    (set->permitted & CAPS_BIT(CAP_FSETID)) != 0;
+	caps_rest = *set;
 	return 0;
 }
 
@@ -323,17 +318,23 @@ caps_drop(uint64_t keep)
 }
 
 int
-caps_raise_fsetid(void)
+caps_raise(uint64_t extra)
 {
-	if (!caps_fsetid.permitted)
+	struct caps_data data = caps_pack(caps_rest.effective | extra,
+	    caps_rest.permitted, 0);
+
+	if ((extra & ~caps_rest.permitted) != 0)
 		return -EPERM;
-	return caps_set(&caps_fsetid.high) == -1 ? -errno : 0;
+	return caps_set(&data) == -1 ? -errno : 0;
 }
 
-int
-caps_lower_fsetid(void)
+void
+caps_lower(void)
 {
-	if (!caps_fsetid.permitted)
-		return -EPERM;
-	return caps_set(&caps_fsetid.low) == -1 ? -errno : 0;
+	struct caps_data data = caps_pack(caps_rest.effective,
+	    caps_rest.permitted, 0);
+
+	/* Never go on with more than the set at rest. */
+	if (caps_set(&data) == -1)
+		_exit(1);
 }

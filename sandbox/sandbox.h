@@ -43,7 +43,7 @@ enum seccomp_action {
  */
 struct caps_set {
 	uint64_t	effective;	/* at rest */
-	uint64_t	permitted;	/* FSETID is only here */
+	uint64_t	permitted;	/* FSETID, SETUID, SETGID: here only */
 };
 
 /* Everything that decides what the sandboxes look like. */
@@ -129,13 +129,18 @@ uint32_t
 
 /* caps.c */
 
-/* The default set: CHOWN, FOWNER, DAC_OVERRIDE; FSETID in permitted only. */
+#define CAPS_BIT(cap)	(UINT64_C(1) << (cap))
+
+/*
+ * The default set: CHOWN, FOWNER, DAC_OVERRIDE; FSETID, SETUID and SETGID in
+ * permitted only.
+ */
 void	caps_default(struct caps_set *set);
 
 /*
  * Applies an option's value like "+mknod:-dac_override" (names in any case,
- * with or without cap_).  FSETID only ever becomes permitted.  Returns 0, or
- * -EINVAL with the offending part, within `value`, in `*bad_out` and its length
+ * with or without cap_).  Those that are raised for a call only ever become
+ * permitted.  Returns 0, or -EINVAL with the offending part, within `value`, in `*bad_out` and its length
  * in `*bad_len_out`; logs nothing.
  */
 int	caps_modify(struct caps_set *set, const char *value,
@@ -183,13 +188,15 @@ uint64_t
 	caps_launcher(const struct sandbox_config *config);
 
 /*
- * Monitor.  Raises or lowers CAP_FSETID in the thread's effective set: while it
- * is down, the kernel clears S_ISGID as it does for an ordinary user.  Changes
- * within the permitted set keep PR_SET_PDEATHSIG and the dumpable
- * flag.  Returns 0 or -errno (-EPERM if --modcaps took it away); logs nothing.
+ * Monitor.  Makes `extra`, a mask, effective in the calling thread beside the
+ * set at rest, until caps_lower().  Changes within the permitted set keep
+ * PR_SET_PDEATHSIG and the dumpable flag.  Returns 0; -EPERM, with nothing
+ * changed, if one of them is not permitted (--modcaps); -errno.  Logs nothing.
  */
-int	caps_raise_fsetid(void);
-int	caps_lower_fsetid(void);
+int	caps_raise(uint64_t extra);
+
+/* Back to the set at rest.  Ends the process if the kernel refuses. */
+void	caps_lower(void);
 
 /* privdrop.c */
 

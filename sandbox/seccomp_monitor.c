@@ -12,6 +12,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -99,11 +100,11 @@ static const struct seccomp_row rows[] = {
 	/* Owner, mode, size and times. */
 	{ .name = "fchownat", .when = SECCOMP_WRITABLE,
 	    .args = { SECCOMP_IS(4, AT_EMPTY_PATH) },
-	    .reason = "SETATTR; the owner of what was created" },
+	    .reason = "SETATTR" },
 	{ .name = "fchmodat2", .number = NR_FCHMODAT2,
 	    .when = SECCOMP_WRITABLE, .args = { SECCOMP_FLAGS(2, 07777),
 	    SECCOMP_IS(3, AT_EMPTY_PATH) },
-	    .reason = "SETATTR; the special bits of what was created" },
+	    .reason = "SETATTR" },
 	{ .name = "fchmodat", .when = SECCOMP_NO_FCHMODAT2,
 	    .args = { SECCOMP_FLAGS(2, 07777) },
 	    .reason = "the same through /proc/self/fd" },
@@ -113,12 +114,12 @@ static const struct seccomp_row rows[] = {
 	    .args = { SECCOMP_IS(3, AT_EMPTY_PATH) },
 	    .reason = "SETATTR" },
 
-	/* Entries of directories.  Special bits of modes come later. */
+	/* Entries of directories. */
 	{ .name = "mknodat", .when = SECCOMP_WRITABLE,
-	    .args = { SECCOMP_FLAGS(2, S_IFMT | 0777) },
+	    .args = { SECCOMP_FLAGS(2, S_IFMT | 07777) },
 	    .reason = "MKNOD" },
 	{ .name = "mkdirat", .when = SECCOMP_WRITABLE,
-	    .args = { SECCOMP_FLAGS(2, 0777) },
+	    .args = { SECCOMP_FLAGS(2, 01777) },
 	    .reason = "MKDIR" },
 	{ .name = "symlinkat", .when = SECCOMP_WRITABLE,
 	    .reason = "SYMLINK" },
@@ -179,7 +180,14 @@ static const struct seccomp_row rows[] = {
 
 	/* Its own privilege. */
 	{ .name = "capset", .when = SECCOMP_WRITABLE,
-	    .reason = "FSETID, raised for a mode with S_ISGID" },
+	    .reason = "FSETID, SETUID and SETGID, raised for one call" },
+	{ .name = "setfsuid", .when = SECCOMP_WRITABLE,
+	    .reason = "the owner of what is created" },
+	{ .name = "setfsgid", .when = SECCOMP_WRITABLE,
+	    .reason = "the group of what is created" },
+	{ .name = "prctl", .when = SECCOMP_WRITABLE, .args = {
+	    SECCOMP_IS(0, PR_SET_DUMPABLE), SECCOMP_IS(1, 0) },
+	    .reason = "not dumpable: a change of ids may make it so" },
 
 	/* Memory, never executable; and the end. */
 	{ .name = "brk",

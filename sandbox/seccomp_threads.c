@@ -1,10 +1,9 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * The system calls by which threads begin and wait for each other, in monitor
- * and worker of virtio-fs.  Only the worker starts threads when its filter is
- * on; but those of the monitor may have this part of their beginning before
- * them.
+ * The system calls by which threads wait for each other, in monitor and worker
+ * of virtio-fs.  Those of the monitor have begun before its filter is on; how
+ * the worker's begin is in its own list.
  */
 #include "config.h"
 
@@ -13,13 +12,6 @@
 #include <linux/futex.h>
 
 static const struct seccomp_row rows[] = {
-	{ .name = "set_robust_list", .protocol = SECCOMP_VIRTIOFS,
-	    .reason = "a thread begins" },
-	{ .name = "rseq", .protocol = SECCOMP_VIRTIOFS,
-	    .reason = "a thread begins" },
-	{ .name = "rt_sigprocmask", .protocol = SECCOMP_VIRTIOFS,
-	    .reason = "a thread begins or ends" },
-
 	/* Of several processes or not: the join of a thread is not private. */
 	{ .name = "futex", .protocol = SECCOMP_VIRTIOFS, .args = {
 	    SECCOMP_FLAGS(1, FUTEX_WAKE | FUTEX_PRIVATE_FLAG) },

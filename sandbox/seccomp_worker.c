@@ -101,6 +101,12 @@ static const struct seccomp_row rows[] = {
 	{ .name = "rt_sigaction", .protocol = SECCOMP_VIRTIOFS,
 	    .args = { SECCOMP_IS(0, SIGNAL_SETXID) },
 	    .reason = "the C library's own signal; first thread" },
+	{ .name = "set_robust_list", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "a thread begins" },
+	{ .name = "rseq", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "a thread begins" },
+	{ .name = "rt_sigprocmask", .protocol = SECCOMP_VIRTIOFS,
+	    .reason = "a thread begins or ends" },
 	{ .name = "exit", .protocol = SECCOMP_VIRTIOFS,
 	    .reason = "a thread ends" },
 	{ .name = "mmap", .protocol = SECCOMP_VIRTIOFS, .args = {

@@ -10,22 +10,16 @@
 #include "worker/fuse_file.h"
 
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/magic.h>
 #include <unistd.h>
 
+#include "common/fs_local.h"
 #include "worker/fuse_ops.h"
 #include "worker/fuse_reply.h"
-
-/* Where <linux/magic.h> does not have them: fs/xfs, fs/zfs, fs/bcachefs. */
-#define FILE_XFS_MAGIC		0x58465342
-#define FILE_ZFS_MAGIC		0x2fc12fc1
-#define FILE_BCACHEFS_MAGIC	0xca451a4e
 
 /* fallocate(2): all that it knows. */
 #define FILE_FALLOCATE_MODES						\
@@ -43,41 +37,15 @@ enum file_place {
 	FILE_ELSEWHERE
 };
 
-/* Those without a flush operation in the kernel. */
-static bool
-file_type_local(uint32_t type)
-{
-	switch (type) {
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case HUGETLBFS_MAGIC:
-	case EXT4_SUPER_MAGIC:
-	case FILE_XFS_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
-	case FILE_ZFS_MAGIC:
-	case FILE_BCACHEFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case SQUASHFS_MAGIC:
-	case ISOFS_SUPER_MAGIC:
-	case MSDOS_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool
 fuse_file_local(struct file *file)
 {
 	uint32_t place = atomic_load_explicit(&file->place,
 	    memory_order_relaxed);
-	struct statfs st;
 
 	if (place != FILE_UNKNOWN)
 		return place == FILE_LOCAL;
-	place = fstatfs(file->fd, &st) == 0 &&
-	    file_type_local((uint32_t)st.f_type) ? FILE_LOCAL : FILE_ELSEWHERE;
+	place = fs_local(file->fd) ? FILE_LOCAL : FILE_ELSEWHERE;
 	atomic_store_explicit(&file->place, place, memory_order_relaxed);
 	return place == FILE_LOCAL;
 }

@@ -150,7 +150,8 @@ test_owed(struct p9_env *e, enum victim v, uint32_t type)
 	    p9_type_name(type));
 	victim = start(e, v);
 	server_find(e->srv.pid, &monitor, &(pid_t){ 0 });
-	kill(monitor, SIGSTOP);
+	if (procs_stop(monitor, SERVER_TIMEOUT_MS) != 0)
+		tap_bail("the monitor does not stop");
 	p9_sample(&m, type, "//file", "//other");
 	p9_send(&e->c, m.buf, m.len, 0);
 	tap_is_int(wait_taken(e->c.fd), 0, "the worker has the request");
@@ -175,8 +176,8 @@ test_unread(struct p9_env *e, uint32_t type)
 
 	tap_context("worker killed, %s is unread: ", p9_type_name(type));
 	worker = start(e, VICTIM_WORKER);
-	kill(worker, SIGSTOP);
-	procs_sleep_us(2000);
+	if (procs_stop(worker, SERVER_TIMEOUT_MS) != 0)
+		tap_bail("the worker does not stop");
 	p9_sample(&m, type, "//file", "//other");
 	p9_send(&e->c, m.buf, m.len, 0);
 	kill(worker, SIGKILL);

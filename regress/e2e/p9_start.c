@@ -524,6 +524,13 @@ test_user(struct how how, const char *mode)
 		tap_is_oct(st.st_mode, S_IFREG | 0640, "its mode");
 	}
 	unlink(path);
+	/* user_namespaces(7): there are no others to give it to. */
+	for (int i = 0; i < 2; i++)
+		is_result(p9_mkdir(&r.c, "//other", 0700, i == 0 ? 1 : 0,
+		    i == 0 ? 0 : 1), -EPERM, "an id that is not mapped");
+	snprintf(path, sizeof(path), "%s/other", how.share);
+	tap_ok(lstat(path, &st) == -1 && errno == ENOENT,
+	    "nothing of it is left behind");
 	run_end(&r, 0);
 }
 

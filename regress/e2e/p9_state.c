@@ -22,6 +22,7 @@
 #define CAP(n)		(1ULL << (n))
 #define AT_REST		(CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | \
 			    CAP(CAP_DAC_OVERRIDE))
+#define RAISED	(CAP(CAP_FSETID) | CAP(CAP_SETUID) | CAP(CAP_SETGID))
 
 enum mode { MODE_NAMESPACE, MODE_CHROOT, MODE_NONE };
 
@@ -69,8 +70,8 @@ test_credentials(const struct family *f, enum mode mode)
 	struct proc_status st;
 
 	is_confined(f->launcher, "launcher", launcher, launcher, launcher);
-	is_confined(f->monitor, "monitor", AT_REST, AT_REST |
-	    CAP(CAP_FSETID), AT_REST | CAP(CAP_FSETID));
+	is_confined(f->monitor, "monitor", AT_REST, AT_REST | RAISED,
+	    AT_REST | RAISED);
 	is_confined(f->worker, "worker", 0, 0, 0);
 	procs_read_status(f->launcher, 0, &st);
 	tap_ok(st.uid[0] == 0 && st.uid[1] == 0, "launcher: user as started");

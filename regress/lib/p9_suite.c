@@ -39,7 +39,6 @@ static const struct {
 	{ "D14", "T_GETVERSION succeeds for anything" },
 	{ "D16", "no device nodes for other owners" },
 	{ "fsid", "only the lower half of the second fsid word is filled" },
-	{ "setid-dir", "mkdir(2) drops set-id bits of the mode" },
 	{ "moved", "a directory moved out of the share leads out of it" },
 };
 

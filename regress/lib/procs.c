@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,47 @@ procs_threads(pid_t pid, pid_t *out, size_t max)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	return procs_numbers(path, out, max);
+}
+
+/* proc(5), the letter after the name in parentheses, which may hold any. */
+static char
+procs_state(pid_t pid, pid_t tid)
+{
+	char path[64], line[512] = "";
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return '\0';
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
+	fclose(f);
+	at = strrchr(line, ')');
+	return at == NULL || at[1] == '\0' ? '\0' : at[2];
+}
+
+int
+procs_stop(pid_t pid, int timeout_ms)
+{
+	long long limit = procs_now_ms() + timeout_ms;
+	pid_t tids[PROCS_MAX];
+	size_t i, n;
+
+	if (kill(pid, SIGSTOP) == -1)
+		return -errno;
+	/* Each thread stops when it next leaves the kernel. */
+	for (;;) {
+		n = procs_threads(pid, tids, PROCS_MAX);
+		for (i = 0; i < n && procs_state(pid, tids[i]) == 'T'; i++)
+			continue;
+		if (n > 0 && i == n)
+			return 0;
+		if (procs_now_ms() > limit)
+			return -ETIMEDOUT;
+		procs_sleep_us(500);
+	}
 }
 
 size_t

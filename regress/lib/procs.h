@@ -37,6 +37,8 @@ int	procs_read_status(pid_t pid, pid_t tid, struct proc_status *st);
  */
 size_t	procs_descendants(pid_t pid, pid_t *out, size_t max);
 size_t	procs_threads(pid_t pid, pid_t *out, size_t max);
+/* SIGSTOP, and waits until all threads have stopped; 0, or -ETIMEDOUT. */
+int	procs_stop(pid_t pid, int timeout_ms);
 /* The numbers of the open descriptors of a process. */
 size_t	procs_fds(pid_t pid, int *out, size_t max);
 

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -194,9 +195,8 @@ test_late(const char *option)
 }
 
 /*
- * Objects as old as the share, of the kinds that the worker has made: empty,
- * the monitor's user's, with plain modes; which is all that can be known of
- * what was just made.
+ * Objects as old as the share, of the kinds that the worker makes: the
+ * monitor's user's, with plain modes.
  */
 static void
 make_guards(void)
@@ -215,9 +215,6 @@ make_guards(void)
 		if (guards[i] == -1)
 			tap_bail("%s", path);
 	}
-	/* The clock of the file system goes on (creation_is_new()). */
-	procs_sleep_us(20000);
-	host_write(path_of("make/mark"), "", 0644, 0, 0);
 }
 
 /* For a moment, a guard in the place of what was made. */
@@ -234,6 +231,52 @@ place_guard(unsigned int i)
 	if (exchange(hidden, made) == -1 && ++guard == GUARDS)
 		return 1;
 	return 0;
+}
+
+/* How often what place_fresh() made was no longer its maker's. */
+static unsigned int *fresh_lost;
+
+/*
+ * For a moment, something as new as what was made in its place: another
+ * guest's root makes private things all the time.
+ */
+static int
+place_fresh(unsigned int i)
+{
+	const char *hidden = path_of("hidden/f%u", i);
+	const char *made = path_of("make/c%u", i % 2);
+	struct stat st;
+	int fd;
+
+	if (i % 2 == 0 ? mkdir(hidden, 0700) == -1 :
+	    mknod(hidden, S_IFREG | 0700, 0) == -1)
+		return 1;
+	fd = open(hidden, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return 1;
+	if (exchange(hidden, made) == 0)
+		exchange(hidden, made);
+	if (fstat(fd, &st) == -1 || st.st_uid != 0 || st.st_gid != 0 ||
+	    (st.st_mode & 07777) != 0700)
+		(*fresh_lost)++;
+	close(fd);
+	if (unlink(hidden) == -1 && errno == EISDIR)
+		rmdir(hidden);
+	return 0;
+}
+
+static void
+test_create_fresh(const char *option)
+{
+	fresh_lost = mmap(NULL, sizeof(*fresh_lost), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fresh_lost == MAP_FAILED)
+		tap_bail("mmap");
+	populate();
+	run_storm("made, and exchanged for what is as new", STORM_CREATE,
+	    option, place_fresh);
+	tap_is_int(*fresh_lost, 0, "nothing new of anybody's was given away");
+	munmap(fresh_lost, sizeof(*fresh_lost));
 }
 
 static void
@@ -360,7 +403,8 @@ test_locked(const char *option)
 	tap_is_int(pen_attack(&d, ATTACK_THREAD, THREAD_CLONE3), ENOSYS,
 	    "a locked worker has no clone3");
 	find_children(&d, &monitor, &worker);
-	check_threads(monitor, "monitor", LANES);
+	/* One for each lane; and the main thread, which only sleeps. */
+	check_threads(monitor, "monitor", LANES + 1);
 	check_threads(worker, "worker", 1);
 	pen_expect_alive(&d, "a locked worker ends as usual");
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -392,6 +436,7 @@ body(struct fixture *f)
 	test_late("--sandbox=namespace");
 	test_late("--sandbox=none");
 	test_create("--sandbox=namespace");
+	test_create_fresh("--sandbox=namespace");
 	test_create("--sandbox=none");
 	/* A file system that uses inode numbers again at once. */
 	if (f->share[1].missing != NULL) {

@@ -324,7 +324,11 @@ make(struct client *c, uint32_t op, const char *name, uint32_t id)
 		request->u.symlink.owner = owner;
 		break;
 	}
-	if (client_send(c) == 0 && c->reply.u.attr.uid != id)
+	/* Where the name is looked up after, it may be the host's or another
+	 * client's by then: as by LOOKUP. */
+	if (client_send(c) == 0 && c->reply.u.attr.uid != id &&
+	    (op == MONITOR_CREATE || (c->reply.u.attr.uid != 0 &&
+	    c->reply.u.attr.uid - STORM_OWNER_CREATE >= CLIENTS)))
 		client_wrong(c, "another owner");
 	if (c->reply.error == 0)
 		client_forget(c, c->reply.handle, 1);

@@ -17,6 +17,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -283,7 +284,9 @@ test_violations(void)
 		{ "fcntl", 1, F_SETOWN },
 		{ "linkat", 4, AT_EMPTY_PATH },
 		{ "mkdirat", 2, 04755 },
-		{ "mknodat", 2, S_IFREG | 04755 },
+		{ "mknodat", 2, S_IFREG | 0200755 },
+		{ "prctl", 0, PR_SET_KEEPCAPS },
+		{ "prctl", 1, 1 },
 		{ "renameat2", 4, RENAME_WHITEOUT << 1 },
 		{ "sendmsg", 2, MSG_OOB },
 		{ "sendto", 3, MSG_FASTOPEN },

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +75,12 @@ make_file(int dir_fd, const char *name, const char *content)
 static int
 chmod_sgid(int dir_fd, const char *name)
 {
-	bool raised = caps_raise_fsetid() == 0;
+	bool raised = caps_raise(CAPS_BIT(CAP_FSETID)) == 0;
 	int error;
 
 	error = fchmodat(dir_fd, name, 02755, 0) == -1 ? -errno : 0;
 	if (raised)
-		caps_lower_fsetid();
+		caps_lower();
 	return error;
 }
 
@@ -138,6 +139,7 @@ int
 fixture_open(struct monitor_fixture *f, unsigned int naming, uint32_t handles)
 {
 	const char *dir = getenv("TMPDIR");
+	struct caps_set caps;
 	int fd;
 
 	memset(&f->m, 0, sizeof(f->m));
@@ -161,8 +163,9 @@ fixture_open(struct monitor_fixture *f, unsigned int naming, uint32_t handles)
 	    fchdir(f->m.proc_fd) == -1)
 		return -errno;
 	f->m.naming = naming;
-	f->m.uid = geteuid();
-	f->m.gid = getegid();
+	caps_default(&caps);
+	creds_init(&f->m.creds, &caps);
+	f->op.creds = f->m.creds;
 	f->m.handles.limit = handles;
 	stream_table_init(&f->m.streams, 4);
 	monitor_probe(&f->m);

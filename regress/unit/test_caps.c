@@ -29,6 +29,7 @@
 
 #define BIT(cap)	(UINT64_C(1) << (cap))
 #define REST	(BIT(CAP_CHOWN) | BIT(CAP_FOWNER) | BIT(CAP_DAC_OVERRIDE))
+#define RAISED	(BIT(CAP_FSETID) | BIT(CAP_SETUID) | BIT(CAP_SETGID))
 #define CHILD_SECONDS	30
 
 /* In a child: ends it, saying where, unless `cond` holds. */
@@ -65,7 +66,7 @@ test_default(void **state)
 	(void)state;
 	caps_default(&set);
 	assert_int_equal(set.effective, REST);
-	assert_int_equal(set.permitted, REST | BIT(CAP_FSETID));
+	assert_int_equal(set.permitted, REST | RAISED);
 }
 
 static void
@@ -77,19 +78,20 @@ test_modify(void **state)
 		uint64_t	 permitted;
 	} cases[] = {
 		{ "+mknod", REST | BIT(CAP_MKNOD),
-		    REST | BIT(CAP_MKNOD) | BIT(CAP_FSETID) },
+		    REST | BIT(CAP_MKNOD) | RAISED },
 		{ "+MKNOD:+cap_setfcap:+CAP_SYS_ADMIN",
 		    REST | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP) |
 		    BIT(CAP_SYS_ADMIN),
 		    REST | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP) |
-		    BIT(CAP_SYS_ADMIN) | BIT(CAP_FSETID) },
+		    BIT(CAP_SYS_ADMIN) | RAISED },
 		{ "-chown", REST & ~BIT(CAP_CHOWN),
-		    (REST & ~BIT(CAP_CHOWN)) | BIT(CAP_FSETID) },
-		{ "-fsetid", REST, REST },
-		{ "-fsetid:+fsetid", REST, REST | BIT(CAP_FSETID) },
-		{ "+fsetid", REST, REST | BIT(CAP_FSETID) },
-		{ "+mknod:-mknod", REST, REST | BIT(CAP_FSETID) },
-		{ "-chown:-fowner:-dac_override:-fsetid", 0, 0 }
+		    (REST & ~BIT(CAP_CHOWN)) | RAISED },
+		{ "-fsetid", REST, REST | (RAISED & ~BIT(CAP_FSETID)) },
+		{ "-fsetid:+fsetid", REST, REST | RAISED },
+		{ "+fsetid:+setuid:+setgid", REST, REST | RAISED },
+		{ "-setuid:-setgid", REST, REST | BIT(CAP_FSETID) },
+		{ "+mknod:-mknod", REST, REST | RAISED },
+		{ "-chown:-fowner:-dac_override:-fsetid:-setuid:-setgid", 0, 0 }
 	};
 	struct caps_set set;
 	const char *bad;
@@ -214,13 +216,13 @@ be_monitor(void)
 	CHECK(fd != -1 && fchown(fd, 12345, 12345) == 0);
 	caps_default(&set);
 	CHECK(caps_apply_monitor(&set) == 0);
-	check_sets(REST, REST | BIT(CAP_FSETID));
+	check_sets(REST, REST | RAISED);
 	check_file_mode(path, 0755);
-	CHECK(caps_raise_fsetid() == 0);
-	check_sets(REST | BIT(CAP_FSETID), REST | BIT(CAP_FSETID));
+	CHECK(caps_raise(BIT(CAP_FSETID)) == 0);
+	check_sets(REST | BIT(CAP_FSETID), REST | RAISED);
 	check_file_mode(path, 02755);
-	CHECK(caps_lower_fsetid() == 0);
-	check_sets(REST, REST | BIT(CAP_FSETID));
+	caps_lower();
+	check_sets(REST, REST | RAISED);
 	check_file_mode(path, 0755);
 	CHECK(unlink(path) == 0);
 	CHECK(setresuid(5, 5, 5) == -1 && errno == EPERM);
@@ -233,8 +235,7 @@ be_monitor_without_fsetid(void)
 
 	CHECK(caps_apply_monitor(&set) == 0);
 	check_sets(REST, REST);
-	CHECK(caps_raise_fsetid() == -EPERM);
-	CHECK(caps_lower_fsetid() == -EPERM);
+	CHECK(caps_raise(BIT(CAP_FSETID)) == -EPERM);
 	check_sets(REST, REST);
 }
 
@@ -256,8 +257,8 @@ be_worker(void)
 	CHECK(prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) == -1);
 	caps_default(&config.caps);
 	CHECK(caps_check_start(&config, buf, sizeof(buf)) == -EPERM);
-	CHECK(strcmp(buf, "chown dac_override fowner fsetid setpcap "
-	    "sys_admin") == 0);
+	CHECK(strcmp(buf, "chown dac_override fowner fsetid setgid "
+	    "setuid setpcap sys_admin") == 0);
 }
 
 /* A program that root executes gets nothing back. */

@@ -410,7 +410,9 @@ test_create_owner(void **state)
 		{ MONITOR_MKNOD, 02745, 02745, { 7, 8 }, 02745 },
 		{ MONITOR_MKNOD, S_IFSOCK | 0, 0, { 9, 9 }, 0 },
 		{ MONITOR_MKDIR, 0700, 0700, { 7, 8 }, 02700 },
-		{ MONITOR_MKDIR, 03770, 03770, { 0, 1 }, 03770 },
+		/* As mkdir(2): no set-id bits but what the parent hands down. */
+		{ MONITOR_MKDIR, 03770, 01770, { 0, 1 }, 03770 },
+		{ MONITOR_MKDIR, 06755, 0755, { 7, 8 }, 02755 },
 		{ MONITOR_CREATE, 06711, 06711, { 7, 8 }, 04711 },
 		{ MONITOR_SYMLINK, 0, 0777, { 7, 8 }, 0777 },
 	};

@@ -218,21 +218,31 @@ use_late(struct server *s)
 	}
 }
 
-/* Bits that take a capability for a moment: each thread's own. */
+/* Ids and bits that take a capability for a moment: each thread's own. */
 static void
 make_setgid(struct server *s)
 {
+	const uint32_t gid = 7777 + s->number;
+	uint64_t made;
 	char name[16];
 
 	snprintf(name, sizeof(name), "made-%u", s->number);
 	for (int i = 0; i < ROUNDS; i++) {
 		good(s, MONITOR_MKDIR, dir_handle);
 		pen_set_part(&s->message, PEN_NAME0, name, strlen(name));
-		s->message.request.u.mkdir.mode = 02750;
-		s->message.request.u.mkdir.owner.gid = 7777;
+		s->message.request.u.mkdir.mode = 0750;
+		if (geteuid() == 0)
+			s->message.request.u.mkdir.owner.gid = gid;
+		fail_if(s, run(s) != 0 || (geteuid() == 0 &&
+		    s->op.reply.u.attr.gid != gid), "group");
+		made = s->op.reply.handle;
+		good(s, MONITOR_SETATTR, made);
+		pen_set_part(&s->message, PEN_NAME0, "", 0);
+		s->message.request.u.setattr.valid = MONITOR_SET_MODE;
+		s->message.request.u.setattr.mode = 02750;
 		fail_if(s, run(s) != 0 || (geteuid() == 0 &&
 		    (s->op.reply.u.attr.mode & 07777) != 02750), "mode");
-		forget(s, s->op.reply.handle, 1);
+		forget(s, made, 1);
 		good(s, MONITOR_RMDIR, dir_handle);
 		pen_set_part(&s->message, PEN_NAME0, name, strlen(name));
 		fail_if(s, run(s) != 0, "not removed");
@@ -260,7 +270,7 @@ run_threads(void (*const bodies[THREADS])(struct server *))
 	for (i = 0; i < THREADS; i++) {
 		servers[i] = (struct server){ .number = i,
 		    .body = bodies[i], .random = i + 1,
-		    .op.reply_fd = -1 };
+		    .op = { .reply_fd = -1, .creds = f.m.creds } };
 		assert_int_equal(pthread_create(&servers[i].thread, NULL,
 		    server_run, &servers[i]), 0);
 	}

@@ -100,10 +100,11 @@ test_never(void **state)
 		"socketpair", "connect", "bind", "listen", "mount", "umount2",
 		"pivot_root", "chroot", "unshare", "setns", "open_tree",
 		"move_mount", "mount_setattr", "fsopen", "setuid", "setgid",
-		"setresuid", "setresgid", "setgroups", "setfsuid", "chdir",
+		"setreuid", "setregid", "setresuid", "setresgid", "setgroups",
+		"chdir",
 		"fchdir", "creat", "bpf", "keyctl", "io_uring_setup",
 		"userfaultfd", "open_by_handle_at", "personality", "seccomp",
-		"prctl", "memfd_create", "tkill", "rt_sigqueueinfo",
+		"memfd_create", "tkill", "rt_sigqueueinfo",
 		"perf_event_open", "kexec_load", "init_module", "ioperm",
 		"dup", "dup2", "dup3", "pidfd_open", "pidfd_getfd"
 	};
@@ -114,6 +115,38 @@ test_never(void **state)
 	for (process = 0; process < SANDBOX_PROCESSES; process++)
 		for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 			assert_absent(process, never[i]);
+}
+
+/* What the monitor alone may do to itself, and no more of it than that. */
+static void
+test_own_ids(void **state)
+{
+	static const char *const only[] = { "setfsuid", "setfsgid", "prctl",
+	    "capset" };
+	struct sandbox_config configs[] = { default_config(),
+	    virtiofs_config() };
+	const struct seccomp_row *row;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+		assert_absent(SANDBOX_LAUNCHER, only[i]);
+		assert_absent(SANDBOX_WORKER, only[i]);
+		for (n = 0; n < 2; n++) {
+			configs[n].readonly = false;
+			assert_non_null(find_row(SANDBOX_MONITOR, &configs[n],
+			    only[i]));
+			configs[n].readonly = true;
+			assert_null(find_row(SANDBOX_MONITOR, &configs[n],
+			    only[i]));
+		}
+	}
+	configs[0].readonly = false;
+	row = find_row(SANDBOX_MONITOR, &configs[0], "prctl");
+	assert_int_equal(row->args[0].index, 0);
+	assert_int_equal(row->args[0].value, PR_SET_DUMPABLE);
+	assert_int_equal(row->args[1].index, 1);
+	assert_int_equal(row->args[1].value, 0);
 }
 
 #ifndef PRIVFSD_SANITIZE	/* they look at files of /proc */
@@ -565,7 +598,8 @@ test_print_text(void **state)
 	(void)state;
 	assert_non_null(strstr(text, "\"uid\": 65534, \"gid\": 65533"));
 	assert_non_null(strstr(text, "\"permitted\": [\"chown\", "
-	    "\"dac_override\", \"fowner\", \"fsetid\"]"));
+	    "\"dac_override\", \"fowner\", \"fsetid\", \"setgid\", "
+	    "\"setuid\"]"));
 	assert_non_null(strstr(text, "\"effective\": [\"chown\", "
 	    "\"dac_override\", \"fowner\"]"));
 	free(text);
@@ -752,6 +786,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_own_ids),
 #ifndef PRIVFSD_SANITIZE
 		cmocka_unit_test(test_never_worker),
 #endif

@@ -1,0 +1,114 @@
+/*
+ * SPDX-License-Identifier: ISC
+ *
+ * The file system ids of a thread.  Runs privileged.  The owner that a request
+ * names may be any: a worker creates for whom it likes.
+ */
+#include "config.h"
+
+#include "monitor/creds.h"
+
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include "common/fs_local.h"
+
+void
+creds_init(struct creds *creds, const struct caps_set *caps)
+{
+	const uint64_t decide = CAPS_BIT(CAP_DAC_OVERRIDE) |
+	    CAPS_BIT(CAP_FOWNER);
+
+	*creds = (struct creds){
+		.own_uid = geteuid(),
+		.own_gid = getegid(),
+		.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
+		.may_stay = (caps->effective & decide) == decide
+	};
+	creds->uid = creds->own_uid;
+	creds->gid = creds->own_gid;
+}
+
+bool
+creds_are_own(const struct creds *creds)
+{
+	return creds->uid == creds->own_uid && creds->gid == creds->own_gid;
+}
+
+/*
+ * Sets both ids, without looking whether that worked.  What it takes is up for
+ * these two calls only; to one's own ids it takes nothing.
+ */
+static void
+creds_set(const struct creds *creds, uid_t uid, gid_t gid)
+{
+	uint64_t needed = 0;
+	bool raised;
+
+	if (uid != creds->uid && uid != creds->own_uid)
+		needed |= CAPS_BIT(CAP_SETUID);
+	if (gid != creds->gid && gid != creds->own_gid)
+		needed |= CAPS_BIT(CAP_SETGID);
+	raised = needed != 0 && caps_raise(needed) == 0;
+	if (gid != creds->gid)
+		setfsgid(gid);
+	if (uid != creds->uid)
+		setfsuid(uid);
+	if (raised)
+		caps_lower();
+	/*
+	 * The kernel has made the process as dumpable as fs.suid_dumpable says
+	 * (proc(5)), which is how well it is kept from being traced.  It has
+	 * also cleared the thread's PR_SET_PDEATHSIG (prctl(2)): the main
+	 * thread, whose it is, never comes here.
+	 */
+	prctl(PR_SET_DUMPABLE, creds->dumpable, 0, 0, 0);
+}
+
+/* Sets both ids.  Returns whether they are set: setfsuid(2) does not tell. */
+static bool
+creds_change(struct creds *creds, uid_t uid, gid_t gid)
+{
+	creds_set(creds, uid, gid);
+	/* An id of -1 is never valid: nothing changes, the present is told. */
+	creds->uid = (uid_t)setfsuid((uid_t)-1);
+	creds->gid = (gid_t)setfsgid((gid_t)-1);
+	return creds->uid == uid && creds->gid == gid;
+}
+
+int
+creds_take(struct creds *creds, const struct monitor_owner *owner)
+{
+	if (creds->uid == owner->uid && creds->gid == owner->gid)
+		return 0;
+	creds->dev = 0;
+	if (creds_change(creds, owner->uid, owner->gid))
+		return 0;
+	creds_own(creds);
+	return -EPERM;
+}
+
+void
+creds_leave(struct creds *creds, int dir_fd, uint64_t dev)
+{
+	if (creds_are_own(creds) || creds->dev == dev)
+		return;
+	if (creds->may_stay && fs_local(dir_fd))
+		creds->dev = dev;
+	else
+		creds_own(creds);
+}
+
+void
+creds_own(struct creds *creds)
+{
+	if (creds_are_own(creds))
+		return;
+	/* Always permitted.  Never go on with another's ids. */
+	if (!creds_change(creds, creds->own_uid, creds->own_gid))
+		_exit(1);
+}
