@@ -8,6 +8,7 @@
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -269,6 +270,57 @@ test_grpid(struct virtiofs_env *e)
 		tap_bail("nogrpid: %s", strerror(errno));
 }
 
+/* As the user, until the disk is full for him. */
+static int
+fill(const char *path)
+{
+	static char block[65536];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd == -1 || setgroups(0, NULL) == -1 || fchown(fd, 1000, 1000) ||
+	    setresgid(1000, 1000, 1000) == -1 ||
+	    setresuid(1000, 1000, 1000) == -1)
+		return 1;
+	/* Down to the last single block. */
+	for (size_t size = sizeof(block); size >= 512; size /= 2)
+		while (write(fd, block, size) > 0)
+			continue;
+	return errno == ENOSPC ? 0 : 2;
+}
+
+/* tune2fs(8), -m: the last blocks are root's, and not a guest's user's. */
+static void
+test_reserve(struct virtiofs_env *e)
+{
+	struct fuse_entry_out entry;
+	struct statfs sf;
+	int status = -1, result = 0;
+	char name[32];
+	pid_t pid;
+
+	if (strcmp(e->share->fs, "ext4") != 0)
+		return;		/* no other has any */
+	if (statfs(host_path(e, "."), &sf) == -1 || sf.f_bfree == sf.f_bavail)
+		tap_bail("nothing is reserved on ext4");
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(fill(host_path(e, "filler")));
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		tap_bail("the disk does not become full: %d", status);
+	/* A directory takes a block; some may be left in its group. */
+	e->c.uid = e->c.gid = 1000;
+	for (int i = 0; i < 64 && result == 0; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		result = fuse_mkdir(&e->c, e->dir, name, 0755, &entry);
+	}
+	is_reply(result, -ENOSPC, "a user's directory");
+	e->c.uid = e->c.gid = 0;
+	is_reply(fuse_mkdir(&e->c, e->dir, "root", 0755, &entry), 0,
+	    "root's directory");
+	unlink(host_path(e, "filler"));
+}
+
 /* The child's part: what is seen of each new entry at once. */
 static int
 watch(const char *dir, int ready)
@@ -342,6 +394,7 @@ test_first_moment(struct virtiofs_env *e)
 static const struct virtiofs_test tests[] = {
 	{ "same", test_same },
 	{ "grpid", test_grpid },
+	{ "reserve", test_reserve },
 	{ "first-moment", test_first_moment },
 };
 
