@@ -10,10 +10,12 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <unistd.h>
 
 #include "monitor/syscalls.h"
@@ -26,6 +28,28 @@ attr_born(const struct statx *sx)
 		return 0;
 	return (uint64_t)sx->stx_btime.tv_sec * 1000000000 +
 	    sx->stx_btime.tv_nsec;
+}
+
+/*
+ * Elsewhere that is not so: overlayfs tells another one when a file has been
+ * copied up, FUSE and network file systems tell what their server likes.
+ */
+bool
+attr_births_tell(int fd)
+{
+	struct statfs sf;
+
+	if (fstatfs(fd, &sf) == -1)
+		return false;
+	switch (sf.f_type) {
+	case BTRFS_SUPER_MAGIC:
+	case EXT4_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static struct monitor_time

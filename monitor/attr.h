@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 #include "monitor/monitor.h"
 
 /*
@@ -17,6 +19,13 @@
  */
 int	attr_get(int dir_fd, const char *name, int flags,
 	    struct monitor_attr *attr_out, struct handle_key *key_out);
+
+/*
+ * Returns whether the times of birth of what is in the directory that `fd` is
+ * open on are those of inodes: each has one, which nobody can set, and which
+ * stays as long as the inode.
+ */
+bool	attr_births_tell(int fd);
 
 /*
  * Sets the mode of what `fd`, an O_PATH descriptor too, is open on, with

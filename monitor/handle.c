@@ -82,10 +82,18 @@ handle_bucket(const struct handle_table *table, const struct handle_key *key)
 }
 
 static bool
-handle_key_equal(const struct handle_key *a, const struct handle_key *b)
+handle_key_same_fs(const struct handle_key *a, const struct handle_key *b)
 {
-	return a->ino == b->ino && a->dev == b->dev &&
-	    a->mnt_id == b->mnt_id && a->born == b->born;
+	return a->dev == b->dev && a->mnt_id == b->mnt_id;
+}
+
+/* The time of birth counts where no descriptor keeps the number. */
+static bool
+handle_key_equal(const struct handle_key *a, const struct handle_key *b,
+    bool late)
+{
+	return a->ino == b->ino && handle_key_same_fs(a, b) &&
+	    (!late || a->born == b->born);
 }
 
 static void
@@ -199,7 +207,8 @@ handle_search(const struct handle_table *table, const struct handle_key *key)
 	uint32_t index = table->buckets[handle_bucket(table, key)];
 
 	while (index != HANDLE_NONE &&
-	    !handle_key_equal(&table->entries[index].key, key))
+	    !handle_key_equal(&table->entries[index].key, key,
+	    table->entries[index].fd == -1))
 		index = table->entries[index].next;
 	return index;
 }
@@ -278,7 +287,7 @@ handle_open_checked(int dir_fd, const char *name, const struct handle_key *want)
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &key);
-	if (error == 0 && !handle_key_equal(&key, want))
+	if (error == 0 && !handle_key_equal(&key, want, true))
 		error = -ESTALE;
 	if (error == 0)
 		return fd;
@@ -498,6 +507,10 @@ handle_add_late(struct handle_table *table, const struct handle_key *key,
 		*handle_out = handle_value(table, index);
 		goto out;
 	}
+	/* The open directory keeps its own device's number, and no other. */
+	error = -ENOENT;
+	if (!handle_key_same_fs(key, &table->entries[(uint32_t)dir].key))
+		goto out;
 	error = -ENOMEM;
 	late = malloc(sizeof(*late) + strlen(name) + 1);
 	if (late == NULL)

@@ -5,11 +5,13 @@
  * handle is an index (low half) and a generation (high half), so that one which
  * was forgotten never means another inode.
  *
- * An entry has an O_PATH descriptor, or is *late*: it knows the directory and
- * the name it was read under, and is opened when it is first used.  Then, what
- * has the name must be the same inode still, by device, number and time of
- * birth; if the host has put something else there, the handle is stale until
- * the worker looks the inode up again.
+ * An entry has an O_PATH descriptor, which keeps the inode: mount, device and
+ * number identify it, whatever else changes.  Or it is *late*: it knows the
+ * directory and the name it was read under, and is opened when it is first
+ * used.  Nothing keeps the inode then, and another one may get its number: so
+ * what has the name must have the time of birth too.  If the host has put
+ * something else there, the handle is stale until the worker looks the inode up
+ * again.
  *
  * All functions may be called by any thread.
  */
@@ -83,9 +85,10 @@ int	handle_add(struct handle_table *table, const struct handle_key *key,
 
 /*
  * The same without a descriptor: a late entry, if it is a new one, of `name` in
- * the directory `dir`, a handle that is held.  -ENOENT if there can be none,
- * because the time of birth is not known or the name is longer than one that
- * can be opened.
+ * the directory `dir`, a handle that is held.  The caller knows that the time
+ * of birth tells inodes of one number apart.  -ENOENT if there can be none,
+ * because there is no such time, the inode is not of the directory's own file
+ * system and mount, or the name is longer than one that can be opened.
  */
 int	handle_add_late(struct handle_table *table,
 	    const struct handle_key *key, uint64_t dir, const char *name,

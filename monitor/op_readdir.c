@@ -21,6 +21,7 @@ struct listing {
 	struct op	*op;
 	uint32_t	 room;		/* as the worker counts */
 	size_t		 len;		/* of the answer so far */
+	bool		 late;		/* what the birth time tells apart */
 };
 
 static size_t
@@ -63,10 +64,15 @@ listing_look_up(const struct listing *l, int dir_fd, const char *name,
 	if (error != 0)
 		return error;
 	head->ino = attr->ino;
-	error = handle_add_late(&l->m->handles, &key,
-	    l->op->request.place[0].handle, name, &head->handle);
-	if (error != -ENOENT)
-		return error;
+	if (l->late) {
+		error = handle_add_late(&l->m->handles, &key,
+		    l->op->request.place[0].handle, name, &head->handle);
+		if (error != -ENOENT)
+			return error;
+	}
+	if (handle_find(&l->m->handles, &key, dir_fd, name,
+	    &head->handle) == 0)
+		return 0;
 	fd = resolve_entry(dir_fd, name);
 	if (fd < 0)
 		return fd;
@@ -172,6 +178,7 @@ readdir_answer(struct monitor *m, struct op *op, bool plus)
 	    op->request.place[0].handle);
 	if (stream == NULL)
 		return -EBADF;
+	l.late = stream->births_tell;
 	error = listing_fill(&l, stream, plus);
 	stream_release(&m->streams, stream);
 	op->reply.data_len = (uint32_t)l.len;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "monitor/attr.h"
+
 #define STREAM_FIRST	16
 
 void
@@ -88,6 +90,7 @@ stream_add(struct stream_table *table, uint64_t handle, int fd,
 	pthread_mutex_init(&stream->lock, NULL);
 	stream->fd = fd;
 	stream->handle = handle;
+	stream->births_tell = attr_births_tell(fd);
 	stream->holds = 0;
 	stream->ended = false;
 	stream->position = 0;

@@ -18,6 +18,7 @@ struct stream {
 	pthread_mutex_t	 lock;		/* of what follows, while it is read */
 	int		 fd;		/* constant */
 	uint64_t	 handle;	/* constant: the directory's */
+	bool		 births_tell;	/* constant: attr.h */
 	uint32_t	 generation;	/* the table's, as the next two */
 	uint32_t	 holds;
 	bool		 ended;		/* freed with the last hold */

@@ -17,7 +17,7 @@ guest="qemu-system-x86 qemu-system-common linux-image-amd64 busybox-static
     cpio kmod xz-utils zstd gcc libc6-dev attr acl libcap2-bin"
 test="clang libclang-rt-dev libcmocka-dev perl shellcheck e2fsprogs attr acl
     uidmap libcap2-bin procps util-linux mount binutils diffutils findutils
-    fio git make"
+    btrfs-progs fio git make"
 
 die() {
 	echo "setup.sh: $*" >&2

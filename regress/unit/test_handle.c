@@ -30,6 +30,7 @@
 
 #define MANY	100000
 
+#define KEY(m, d, i)	{ .mnt_id = (m), .dev = (d), .ino = (i), .born = 4 }
 #define LATE(test)							\
 	cmocka_unit_test_setup_teardown(test, late_setup, late_teardown)
 
@@ -222,16 +223,14 @@ test_limit(void **state)
 	handle_table_destroy(&table);
 }
 
-/* All parts of the key count. */
+/* Mount, device and number count. */
 static void
 test_keys(void **state)
 {
 	const struct handle_key keys[] = {
-		{ 1, 2, 3, 4 }, { 2, 2, 3, 4 }, { 1, 3, 3, 4 },
-		{ 1, 2, 4, 4 }, { 1, 2, 3, 5 }, { 3, 2, 1, 4 },
-		{ 0, 0, 0, 0 }, { UINT64_MAX, 0, 0, 0 },
-		{ 0, UINT64_MAX, 0, 0 }, { 0, 0, UINT64_MAX, 0 },
-		{ 0, 0, 0, UINT64_MAX },
+		KEY(1, 2, 3), KEY(2, 2, 3), KEY(1, 3, 3), KEY(1, 2, 4),
+		KEY(3, 2, 1), KEY(0, 0, 0), KEY(UINT64_MAX, 0, 0),
+		KEY(0, UINT64_MAX, 0), KEY(0, 0, UINT64_MAX),
 	};
 	const size_t n = sizeof(keys) / sizeof(keys[0]);
 	uint64_t handles[sizeof(keys) / sizeof(keys[0])], handle;
@@ -248,6 +247,37 @@ test_keys(void **state)
 		for (j = 0; j < i; j++)
 			assert_true(handles[i] != handles[j]);
 	}
+	handle_table_destroy(&table);
+}
+
+/*
+ * What is open keeps its number, so the time of birth says nothing: it changes
+ * when overlayfs copies a file up.
+ */
+static void
+test_births(void **state)
+{
+	struct handle_key key = key_of(7);
+	uint64_t again, handle;
+
+	(void)state;
+	start(10);
+	key.born = 1;
+	assert_int_equal(handle_add(&table, &key, some_fd(), &handle), 0);
+	for (uint64_t born = 0; born < 4; born++) {
+		key.born = born;
+		assert_int_equal(find(&key, &again), 0);
+		assert_true(again == handle);
+		assert_int_equal(handle_add(&table, &key, some_fd(), &again),
+		    0);
+		assert_true(again == handle);
+		assert_int_equal(handle_add_late(&table, &key,
+		    MONITOR_ROOT_HANDLE, "a", &again), born == 0 ? -ENOENT :
+		    0);
+		assert_true(again == handle);
+	}
+	assert_int_equal(table.used, 2);
+	assert_int_equal(table.open, 2);
 	handle_table_destroy(&table);
 }
 
@@ -496,6 +526,62 @@ test_late_is_replaced(void **state)
 	assert_int_equal(table.used, 3);
 }
 
+/*
+ * The number is given to another inode while nothing is open: what was listed
+ * never means that one, nor the other way round.
+ */
+static void
+test_late_number_reused(void **state)
+{
+	struct handle_key key = key_in_dir("a");
+	struct handle_key former = key;
+	uint64_t again, handle, old;
+
+	(void)state;
+	if (no_births())
+		return;
+	former.born--;
+	assert_int_equal(handle_add_late(&table, &former, dir, "a", &old), 0);
+	assert_int_equal(inode(old), -ESTALE);
+	assert_int_equal(handle_find(&table, &key, dir_fd, "a", &again),
+	    -ENOENT);
+	handle = add_late("a");
+	assert_true(handle != old);
+	assert_int_equal(inode(handle), (int64_t)key.ino);
+	assert_int_equal(inode(old), -ESTALE);
+	handle_settle(&table, dir, dir_fd, "a");
+	assert_int_equal(inode(old), -ESTALE);
+	assert_int_equal(handle_forget(&table, old, 1), 0);
+	assert_int_equal(inode(handle), (int64_t)key.ino);
+	assert_int_equal(handle_find(&table, &key, dir_fd, "a", &again), 0);
+	assert_true(again == handle);
+}
+
+/*
+ * Only what the directory's own file system has: that cannot go, nor its
+ * numbers be given to another one, while the directory is open.
+ */
+static void
+test_late_elsewhere(void **state)
+{
+	const struct handle_key key = key_in_dir("a");
+	struct handle_key other = key;
+	uint64_t handle = 0;
+
+	(void)state;
+	if (no_births())
+		return;
+	other.mnt_id++;
+	assert_int_equal(handle_add_late(&table, &other, dir, "a", &handle),
+	    -ENOENT);
+	other = key;
+	other.dev++;
+	assert_int_equal(handle_add_late(&table, &other, dir, "a", &handle),
+	    -ENOENT);
+	assert_int_equal(table.used, 2);
+	assert_int_equal(handle_add_late(&table, &key, dir, "a", &handle), 0);
+}
+
 /* What the worker renames or removes itself is opened before. */
 static void
 test_late_is_settled(void **state)
@@ -652,12 +738,15 @@ main(void)
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_births),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_held),
 		LATE(test_late_is_opened),
 		LATE(test_late_is_forgotten),
 		LATE(test_late_is_replaced),
+		LATE(test_late_number_reused),
+		LATE(test_late_elsewhere),
 		LATE(test_late_is_settled),
 		LATE(test_late_limit),
 		LATE(test_late_name),
