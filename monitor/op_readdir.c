@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "monitor/attr.h"
@@ -21,7 +22,7 @@ struct listing {
 	struct op	*op;
 	uint32_t	 room;		/* as the worker counts */
 	size_t		 len;		/* of the answer so far */
-	bool		 late;		/* what the birth time tells apart */
+	int64_t		 born_before;	/* seconds: what may be late */
 };
 
 static size_t
@@ -64,7 +65,7 @@ listing_look_up(const struct listing *l, int dir_fd, const char *name,
 	if (error != 0)
 		return error;
 	head->ino = attr->ino;
-	if (l->late) {
+	if (attr->btime.sec < l->born_before) {
 		error = handle_add_late(&l->m->handles, &key,
 		    l->op->request.place[0].handle, name, &head->handle);
 		if (error != -ENOENT)
@@ -166,6 +167,22 @@ listing_fill(struct listing *l, struct stream *stream, bool plus)
 	return l->len > 0 ? 0 : error;
 }
 
+/*
+ * Inodes of one number that were born within the same tick of the clock, which
+ * is shorter than a second, have one time of birth.  So nothing is late that
+ * could be followed by such a one: what is born later than now is not.
+ */
+static int64_t
+listing_born_before(const struct stream *stream)
+{
+	struct timespec now;
+
+	if (!stream->births_tell ||
+	    clock_gettime(CLOCK_REALTIME_COARSE, &now) == -1)
+		return INT64_MIN;
+	return now.tv_sec;
+}
+
 static int
 readdir_answer(struct monitor *m, struct op *op, bool plus)
 {
@@ -178,7 +195,7 @@ readdir_answer(struct monitor *m, struct op *op, bool plus)
 	    op->request.place[0].handle);
 	if (stream == NULL)
 		return -EBADF;
-	l.late = stream->births_tell;
+	l.born_before = listing_born_before(stream);
 	error = listing_fill(&l, stream, plus);
 	stream_release(&m->streams, stream);
 	op->reply.data_len = (uint32_t)l.len;

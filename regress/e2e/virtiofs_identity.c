@@ -182,6 +182,28 @@ test_replaced(struct virtiofs_env *e, uint64_t tree)
 	tap_is_str(wrong_new, "", "what was made just now is replaced");
 }
 
+/*
+ * What is made just now is no less alive for being removed at once. It is no
+ * news if a second of the clock ends between the two: then once more.
+ */
+static void
+test_new(struct virtiofs_env *e, uint64_t tree)
+{
+	uint64_t dir = node_in(e, tree, "dir"), nodeid;
+	struct fuse_attr_out attr = { .attr.nlink = 1 };
+	int error = -ESTALE;
+
+	for (int i = 0; i < 50 && error == -ESTALE; i++) {
+		host_write(host_path(e, "tree/dir/new"), "1", 0644, 0, 0);
+		nodeid = node_listed(e, dir, "new");
+		if (unlink(host_path(e, "tree/dir/new")) != 0)
+			tap_bail("unlink");
+		error = fuse_getattr(&e->c, nodeid, &attr);
+	}
+	is_reply(error, 0, "getattr of what was made, listed and removed");
+	tap_is_int(attr.attr.nlink, 0, "it has no name");
+}
+
 /* By another way it is another node; each is one. */
 static void
 test_twice(struct virtiofs_env *e, uint64_t tree)
@@ -224,6 +246,7 @@ test_ground(const struct ground *g)
 	test_guest(&e, tree);
 	test_listed(&e, tree);
 	test_replaced(&e, tree);
+	test_new(&e, tree);
 	if (g->kind->twice)
 		test_twice(&e, tree);
 	tap_is_int(virtiofs_env_stop(&e), 0, "a clean end");
