@@ -12,8 +12,7 @@
 #include <linux/magic.h>
 #include <stdint.h>
 
-/* Not in <linux/magic.h>: of fs/xfs, OpenZFS, bcachefs. */
-#define FS_XFS_MAGIC		0x58465342
+/* Not in <linux/magic.h>: of OpenZFS, bcachefs. */
 #define FS_ZFS_MAGIC		0x2fc12fc1
 #define FS_BCACHEFS_MAGIC	0xca451a4e
 
@@ -29,7 +28,7 @@ fs_local(int fd)
 	case RAMFS_MAGIC:
 	case HUGETLBFS_MAGIC:
 	case EXT4_SUPER_MAGIC:
-	case FS_XFS_MAGIC:
+	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
 	case F2FS_SUPER_MAGIC:
 	case FS_ZFS_MAGIC:

@@ -89,7 +89,8 @@ attr_get(int dir_fd, const char *name, int flags,
 	if (key_out != NULL)
 		*key_out = (struct handle_key){ .mnt_id = sx.stx_mnt_id,
 		    .dev = attr_out->dev, .ino = attr_out->ino,
-		    .born = attr_born(&sx) };
+		    .born = attr_born(&sx),
+		    .links = sx.stx_nlink > 1 && !S_ISDIR(sx.stx_mode) };
 	return 0;
 }
 

@@ -352,11 +352,46 @@ handle_hold(struct handle_table *table, uint64_t handle)
 	return fd;
 }
 
+/*
+ * Enters what is open and held by the number that it has now.  Lets the lock go
+ * meanwhile.
+ */
+static void
+handle_renumber(struct handle_table *table, uint32_t index)
+{
+	int error, fd = table->entries[index].fd;
+	struct monitor_attr attr;
+	struct handle_key key;
+
+	handle_unlock(table);
+	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &key);
+	pthread_mutex_lock(&table->lock);
+	/* One that is dead is in no bucket. */
+	if (error != 0 || table->entries[index].count == 0)
+		return;
+	handle_unlink(table, index);
+	table->entries[index].key = key;
+	handle_link(table, index);
+}
+
+void
+handle_refresh(struct handle_table *table, uint64_t handle)
+{
+	pthread_mutex_lock(&table->lock);
+	if (table->entries[(uint32_t)handle].key.links)
+		handle_renumber(table, (uint32_t)handle);
+	handle_unlock(table);
+}
+
 void
 handle_release(struct handle_table *table, uint64_t handle)
 {
+	uint32_t index = (uint32_t)handle;
+
 	pthread_mutex_lock(&table->lock);
-	handle_drop(table, (uint32_t)handle);
+	if (table->entries[index].key.links)
+		handle_renumber(table, index);
+	handle_drop(table, index);
 	handle_unlock(table);
 }
 
@@ -393,6 +428,24 @@ handle_count_down(struct handle_table *table, uint32_t index, uint64_t count)
 		handle_free(table, index);
 }
 
+/* The same as handle_search(), but never by a number that it had. */
+static uint32_t
+handle_search_now(struct handle_table *table, const struct handle_key *key)
+{
+	uint32_t index = handle_search(table, key), asked = HANDLE_NONE;
+
+	while (key->links && index != HANDLE_NONE && index != asked &&
+	    table->entries[index].fd != -1) {
+		asked = index;
+		table->entries[index].holds++;
+		handle_renumber(table, index);
+		handle_drop(table, index);
+		/* What still has the number is now the first to have it. */
+		index = handle_search(table, key);
+	}
+	return index;
+}
+
 int
 handle_find(struct handle_table *table, const struct handle_key *key,
     int dir_fd, const char *name, uint64_t *handle_out)
@@ -401,7 +454,7 @@ handle_find(struct handle_table *table, const struct handle_key *key,
 	int error = -ENOENT;
 
 	pthread_mutex_lock(&table->lock);
-	index = handle_search(table, key);
+	index = handle_search_now(table, key);
 	if (index != HANDLE_NONE) {
 		error = 0;
 		table->entries[index].holds++;

@@ -13,12 +13,18 @@
  * something else there, the handle is stale until the worker looks the inode up
  * again.
  *
+ * In one case the number of what is open changes: overlayfs gives a new one to
+ * the name of a file that it copies up, if the file has other names, which keep
+ * the old one (index=off).  So a file of several names is asked for its number
+ * after each use, and before it is found by the one that it had.
+ *
  * All functions may be called by any thread.
  */
 #ifndef MONITOR_HANDLE_H
 #define MONITOR_HANDLE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct handle_key {
@@ -26,6 +32,7 @@ struct handle_key {
 	uint64_t	dev;
 	uint64_t	ino;
 	uint64_t	born;		/* nanoseconds; 0: not known */
+	bool		links;		/* a file of several names */
 };
 
 struct handle_entry;
@@ -67,6 +74,9 @@ void	handle_release(struct handle_table *table, uint64_t handle);
 /* Returns the device of the handle's inode, or 0 if the handle is not live. */
 uint64_t
 	handle_device(struct handle_table *table, uint64_t handle);
+
+/* Asks for the number that a held inode has now, if that may be another. */
+void	handle_refresh(struct handle_table *table, uint64_t handle);
 
 /*
  * Counts one lookup more of a known inode, which was just found as `name` in

@@ -30,12 +30,13 @@ dir_resolve_both(struct op *op, struct resolved *from, struct resolved *to)
 	return error;
 }
 
-/* What was linked was looked up once more. */
+/* What was linked was looked up once more; it may have been copied up. */
 static int
 dir_answer_link(struct monitor *m, struct op *op)
 {
 	int fd = resolve_target(&op->place[0]);
 
+	handle_refresh(&m->handles, op->request.place[0].handle);
 	return fd < 0 ? fd : entry_add(m, op, fd);
 }
 

@@ -185,6 +185,9 @@ run_variant(const struct fixture *f, const struct ground_kind *kind,
 	/* Copies the directory up, as any change within it does. */
 	test_mounts(&g);
 	test_locks("file");
+	/* See copied-up-name in virtiofs_suite.c. */
+	if (o.server.kind != VIRTIOFS_C)
+		test_locks("hard-1");
 	test_writers(&g);
 	test_links();
 	tap_is_int(bridge_stop(&b, NULL), 0, "a clean end");

@@ -111,6 +111,37 @@ test_guest(struct virtiofs_env *e, uint64_t tree)
 	is_reply(fuse_release(&e->c, once, fh), 0, "release");
 }
 
+/*
+ * One name of two is linked and written to. Without an index, overlayfs copies
+ * that one up, and the other stays what it was: two files, which were one.
+ */
+static void
+test_hard_links(struct virtiofs_env *e, uint64_t tree)
+{
+	uint64_t first = node_in(e, tree, "hard-1"), fh, second;
+	struct fuse_entry_out entry = { .nodeid = 0 };
+	struct fuse_attr_out attr;
+	struct stat st[2];
+
+	if (peer_differs(e, "copied-up-name"))
+		return;
+	is_reply(fuse_link(&e->c, first, tree, "hard-3", &entry), 0, "link");
+	tap_ok(entry.nodeid == first, "link: one node");
+	fh = open_node(e, first, O_RDWR);
+	is_reply(fuse_write(&e->c, first, fh, 0, "HARDER", 6), 6, "write");
+	is_same_node(e, tree, "hard-1", first, "a file that had two names");
+	second = node_in(e, tree, "hard-2");
+	host_lstat(host_path(e, "tree/hard-1"), &st[0]);
+	host_lstat(host_path(e, "tree/hard-2"), &st[1]);
+	tap_is_int(second == first, st[0].st_ino == st[1].st_ino,
+	    "the other name is the same node if it is the same file");
+	is_reply(fuse_getattr(&e->c, second, &attr), 0, "its getattr");
+	is_attr_of(e, &attr.attr, "tree/hard-2");
+	is_same_node(e, tree, "hard-1", first, "and again");
+	is_same_node(e, tree, "hard-3", first, "by its new name");
+	is_reply(fuse_release(&e->c, first, fh), 0, "release");
+}
+
 /* What was listed, but never used, is changed by the host. */
 static void
 test_listed(struct virtiofs_env *e, uint64_t tree)
@@ -244,6 +275,7 @@ test_ground(const struct ground *g)
 	tree = node(&e, "tree");
 	test_host(&e, tree);
 	test_guest(&e, tree);
+	test_hard_links(&e, tree);
 	test_listed(&e, tree);
 	test_replaced(&e, tree);
 	test_new(&e, tree);

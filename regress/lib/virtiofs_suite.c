@@ -39,6 +39,7 @@ static const struct {
 	{ "destroy", VIRTIOFS_C, "nodes outlive it" },
 	{ "old-minor", VIRTIOFS_C, "7.31 is the oldest" },
 	{ "big-writes", VIRTIOFS_C, "sets a flag that was not offered" },
+	{ "copied-up-name", VIRTIOFS_C, "the copy is another node" },
 	{ "utime-now", VIRTIOFS_C, "takes any nanoseconds" },
 };
 

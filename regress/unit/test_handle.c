@@ -652,6 +652,59 @@ test_late_name(void **state)
 	assert_int_equal(inode(handle), -ESTALE);
 }
 
+/* Moves the entry of a file of two names to a number that it does not have. */
+static uint64_t
+add_renumbered(const char *name, struct handle_key *had)
+{
+	uint64_t handle = 0;
+	int fd = openat(dir_fd, name, O_PATH | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	*had = key_in_dir(name);
+	had->ino += 1000;
+	had->links = true;
+	assert_int_equal(handle_add(&table, had, fd, &handle), 0);
+	return handle;
+}
+
+/*
+ * A file that has another number than it had, as overlayfs does with one name
+ * of several: it is found by the one it has, and not by the one it had, which
+ * may be another file's.
+ */
+static void
+test_renumbered(void **state)
+{
+	struct handle_key had, now = key_in_dir("a");
+	uint64_t again, handle = add_renumbered("a", &had), other;
+
+	(void)state;
+	/* By the use of it. */
+	assert_int_equal(inode(handle), (int64_t)now.ino);
+	assert_int_equal(handle_find(&table, &now, dir_fd, "a", &again), 0);
+	assert_true(again == handle);
+	assert_int_equal(handle_find(&table, &had, dir_fd, "a", &again),
+	    -ENOENT);
+	assert_int_equal(handle_forget(&table, handle, 2), 0);
+	/* By looking for the other, be there one or not. */
+	handle = add_renumbered("a", &had);
+	assert_int_equal(handle_find(&table, &had, dir_fd, "a", &again),
+	    -ENOENT);
+	assert_int_equal(handle_find(&table, &now, dir_fd, "a", &again), 0);
+	assert_true(again == handle);
+	had = key_in_dir("b");
+	had.links = true;
+	assert_int_equal(handle_add(&table, &had, openat(dir_fd, "a", O_PATH |
+	    O_CLOEXEC), &other), 0);
+	assert_int_equal(handle_find(&table, &had, dir_fd, "b", &again),
+	    -ENOENT);
+	assert_int_equal(handle_forget(&table, other, 1), 0);
+	assert_int_equal(inode(handle), (int64_t)now.ino);
+	assert_int_equal(handle_forget(&table, handle, 2), 0);
+	assert_int_equal(table.used, 2);
+	assert_int_equal(table.open, 2);
+}
+
 /* A handle that ends while it is held stays open until it is released. */
 static void
 test_held(void **state)
@@ -750,6 +803,7 @@ main(void)
 		LATE(test_late_is_settled),
 		LATE(test_late_limit),
 		LATE(test_late_name),
+		LATE(test_renumbered),
 		LATE(test_threads),
 	};
 
