@@ -189,7 +189,10 @@ struct monitor_readdir_request {
 	uint32_t		entry_size;
 };
 
-/* MONITOR_FSYNCDIR, _RELEASEDIR. */
+/*
+ * MONITOR_FSYNCDIR, _RELEASEDIR.  Like READDIR these have the handle that the
+ * stream was opened with, which may have been forgotten meanwhile.
+ */
 struct monitor_stream_request {
 	uint64_t		stream;
 	uint32_t		datasync; /* FSYNCDIR: 1 for fdatasync(2) */

@@ -40,6 +40,7 @@ struct dispatch_row {
 	uint8_t			 names[2];	/* enum dispatch_naming */
 	bool			 writes;	/* refused on read-only */
 	bool			 text;		/* no NUL in the data */
+	bool			 by_stream;	/* the handle may be dead */
 	size_t			 args_size;
 	uint32_t		 data_min;
 	uint32_t		 data_max;
@@ -222,7 +223,7 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.handler = op_opendir },
 	[MONITOR_READDIR] = { .name = "READDIR",
 		.naming = MONITOR_BY_HANDLE,
-		.nplaces = 1, .names = { NAME_NONE },
+		.nplaces = 1, .names = { NAME_NONE }, .by_stream = true,
 		.args_size = ARGS(readdir),
 		.handler = op_readdir },
 	[MONITOR_READDIRPLUS] = { .name = "READDIRPLUS",
@@ -232,7 +233,7 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.handler = op_readdirplus },
 	[MONITOR_FSYNCDIR] = { .name = "FSYNCDIR",
 		.naming = MONITOR_BY_HANDLE,
-		.nplaces = 1, .names = { NAME_NONE },
+		.nplaces = 1, .names = { NAME_NONE }, .by_stream = true,
 		.args_size = ARGS(stream),
 		.bits = {
 			BITS(stream, datasync, 1),
@@ -240,7 +241,7 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 		.handler = op_fsyncdir },
 	[MONITOR_RELEASEDIR] = { .name = "RELEASEDIR",
 		.naming = MONITOR_BY_HANDLE,
-		.nplaces = 1, .names = { NAME_NONE },
+		.nplaces = 1, .names = { NAME_NONE }, .by_stream = true,
 		.args_size = ARGS(stream),
 		.bits = {
 			BITS(stream, datasync, 0),
@@ -401,16 +402,20 @@ dispatch_own_ids(struct monitor *m, struct op *op, uint64_t handle)
 
 /*
  * Holds the handles, calls the operation.  A dead handle is the only check
- * whose failure is an errno: a guest may keep a node id.
+ * whose failure is an errno: a guest may keep a node id.  A stream outlives its
+ * handle, which is no more than half of its name then: there is nothing to be
+ * held, and no descriptor of it for the operation.
  */
 static int
 dispatch_call(struct monitor *m, const struct dispatch_row *row,
     struct op *op)
 {
-	int error, i;
+	int error, i, held = row->by_stream ? 0 : row->nplaces;
 
-	for (i = 0; i < row->nplaces; i++) {
+	for (i = 0; i < row->nplaces; i++)
 		dispatch_own_ids(m, op, op->request.place[i].handle);
+	op->place[0].fd = -1;
+	for (i = 0; i < held; i++) {
 		op->place[i].fd = handle_hold(&m->handles,
 		    op->request.place[i].handle);
 		if (op->place[i].fd < 0) {
@@ -419,7 +424,7 @@ dispatch_call(struct monitor *m, const struct dispatch_row *row,
 		}
 	}
 	error = row->writes && m->readonly ? -EROFS : row->handler(m, op);
-	dispatch_release(m, op, row->nplaces);
+	dispatch_release(m, op, held);
 	return error;
 }
 

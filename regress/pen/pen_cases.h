@@ -48,6 +48,7 @@ struct pen_op {
 	bool			 optional;	/* the first name */
 	bool			 by_handle;	/* in no other way */
 	bool			 by_path;
+	bool			 by_stream;	/* a dead handle is EBADF */
 	const char		*data;
 	uint32_t		 data_max;
 	bool			 text;		/* the data: no NUL */

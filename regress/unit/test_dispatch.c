@@ -816,7 +816,8 @@ test_stale(void **state)
 					continue;
 				message.request.place[place].handle =
 				    handles[i];
-				assert_int_equal(run(), -ESTALE);
+				assert_int_equal(run(), pen_ops[op].by_stream ?
+				    -EBADF : -ESTALE);
 			}
 		}
 	}
@@ -1052,6 +1053,42 @@ test_stream_names(void **state)
 	assert_int_equal(get(dir_handle), -ESTALE);
 }
 
+/* All that is left of a forgotten directory is what is open of it. */
+static void
+test_stream_forgotten(void **state)
+{
+	uint64_t sub, stream;
+	int fds = fixture_count_fds();
+
+	(void)state;
+	sub = lookup(dir_handle, "sub");
+	stream = open_stream(sub);
+	forget(sub, 1);
+	assert_int_equal(get(sub), -ESTALE);
+	pen_good(&message, MONITOR_READDIR, PEN_BY_HANDLE, sub);
+	message.request.u.readdir.stream = stream;
+	assert_int_equal(run(), 0);
+	assert_true(f.op.reply.data_len > 0);
+	/* What it looks up needs the directory's handle. */
+	message.request.op = MONITOR_READDIRPLUS;
+	assert_int_equal(run(), -ESTALE);
+	pen_good(&message, MONITOR_FSYNCDIR, PEN_BY_HANDLE, sub);
+	message.request.u.stream.stream = stream;
+	assert_int_equal(run(), 0);
+	/* It has no other name, not even by the inode's next handle. */
+	pen_good(&message, MONITOR_RELEASEDIR, PEN_BY_HANDLE,
+	    lookup(dir_handle, "sub"));
+	message.request.u.stream.stream = stream;
+	assert_int_equal(run(), -EBADF);
+	forget(message.request.place[0].handle, 1);
+	pen_good(&message, MONITOR_RELEASEDIR, PEN_BY_HANDLE, sub);
+	message.request.u.stream.stream = stream;
+	assert_int_equal(run(), 0);
+	assert_int_equal(run(), -EBADF);
+	assert_int_equal(f.m.streams.used, 0);
+	assert_int_equal(fixture_count_fds(), fds);
+}
+
 /* A handle that was only read lives through a rename and a removal. */
 static void
 test_late_handles(void **state)
@@ -1111,6 +1148,7 @@ main(void)
 		CASE(test_made_handles, by_handle),
 		CASE(test_streams, by_handle),
 		CASE(test_stream_names, by_handle),
+		CASE(test_stream_forgotten, by_handle),
 		CASE(test_late_handles, by_handle)
 	};
 
