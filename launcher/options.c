@@ -422,8 +422,7 @@ options_finish(struct options *options)
 	if (virtiofs->timeout_ns == OPTIONS_TIMEOUT_UNSAID)
 		virtiofs->timeout_ns = timeouts[virtiofs->cache];
 	if (virtiofs->readdirplus == OPTIONS_UNSAID)
-		virtiofs->readdirplus = virtiofs->cache == WORKER_CACHE_NONE ?
-		    OPTIONS_OFF : OPTIONS_ON;
+		virtiofs->readdirplus = OPTIONS_ON;
 }
 
 int

@@ -74,17 +74,19 @@ fuse_extension_read(struct fuse_request *request)
 	const struct virtqueue_chain *chain = &request->chain;
 	struct extensions found = { 0 };
 	uint64_t flags = request->queue->session->flags;
+	size_t len;
 	int error;
 
 	request->member = found.member;
 	/* Until it is negotiated, the header's field is padding. */
 	if ((flags & FUSE_CREATE_SUPP_GROUP) == 0)
-		return request->data_len == 0 ? 0 : -EINVAL;
-	if (request->data_len != request->in.total_extlen *
-	    (size_t)EXTENSION_UNIT)
+		return 0;
+	len = request->in.total_extlen * (size_t)EXTENSION_UNIT;
+	if (len > request->data_len)
 		return -EINVAL;
 	iov_init(&found.cursor, chain->iov, chain->nout, chain->out_len);
 	iov_skip(&found.cursor, request->data_at);
+	found.cursor.left = len;	/* what follows is nothing of ours */
 	while (found.cursor.left > 0) {
 		error = extension_next(&found);
 		if (error != 0)

@@ -85,19 +85,20 @@ static int
 file_host_flags(const struct fuse_session *session, uint32_t wire,
     uint32_t known)
 {
-	uint64_t negotiated = session->flags;
 	int flags = (int)(wire & known & ~(uint32_t)O_NOATIME);
 
 	if ((wire & O_ACCMODE) == O_ACCMODE || (wire & O_PATH) != 0)
 		return -EINVAL;
 	if (!session->config->allow_direct_io)
 		flags &= ~O_DIRECT;
-	/* fuse_io.c appends by RWF_APPEND, see there. */
+	/*
+	 * fuse_io.c appends by RWF_APPEND, see there.  O_TRUNC is for whoever
+	 * sends it: Linux does not without FUSE_ATOMIC_O_TRUNC, but others do,
+	 * and nobody would truncate for them.
+	 */
 	flags &= ~O_APPEND;
-	if ((negotiated & FUSE_ATOMIC_O_TRUNC) == 0)
-		flags &= ~O_TRUNC;
 	/* To write a page back, the guest may have to read it first. */
-	if ((negotiated & FUSE_WRITEBACK_CACHE) != 0 &&
+	if ((session->flags & FUSE_WRITEBACK_CACHE) != 0 &&
 	    (flags & O_ACCMODE) == O_WRONLY)
 		flags = (flags & ~O_ACCMODE) | O_RDWR;
 	return flags;
@@ -384,7 +385,8 @@ fuse_op_fallocate(struct fuse_request *request)
 {
 	const struct fuse_fallocate_in *in = &request->args.fallocate;
 
-	if (in->offset > INT64_MAX || in->length > INT64_MAX)
+	/* In this order by fallocate(2); the mode is the filter's limit, too. */
+	if (in->offset > INT64_MAX || in->length - 1 >= INT64_MAX)
 		return -EINVAL;
 	if ((in->mode & ~(uint32_t)FILE_FALLOCATE_MODES) != 0)
 		return -EOPNOTSUPP;
@@ -423,11 +425,27 @@ fuse_op_lseek(struct fuse_request *request)
 {
 	const struct fuse_lseek_in *in = &request->args.lseek;
 
-	if ((in->whence != SEEK_DATA && in->whence != SEEK_HOLE) ||
-	    in->offset > INT64_MAX)
+	switch (in->whence) {
+	case SEEK_SET:
+	case SEEK_END:		/* of these two Linux knows by itself */
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		break;
+	default:
 		return -EINVAL;
+	}
 	fuse_job_start(request, file_run_lseek, file_done_lseek);
 	return 0;
+}
+
+/* What is so long that it would wrap around is for the kernel to refuse. */
+static size_t
+file_copy_len(const struct fuse_copy_file_range_in *in)
+{
+	if (in->len <= FILE_COPY_MAX || in->off_in + in->len < in->off_in ||
+	    in->off_out + in->len < in->off_out)
+		return in->len;
+	return FILE_COPY_MAX;
 }
 
 static void
@@ -436,7 +454,7 @@ file_run_copy(struct io_job *job)
 	struct fuse_request *request = fuse_job_request(job);
 	const struct fuse_copy_file_range_in *in = &request->args.copy;
 	off_t from = (off_t)in->off_in, to = (off_t)in->off_out;
-	size_t len = in->len < FILE_COPY_MAX ? in->len : FILE_COPY_MAX;
+	size_t len = file_copy_len(in);
 
 	request->result = copy_file_range(request->file->fd, &from,
 	    request->file_out->fd, &to, len, 0);
@@ -462,13 +480,12 @@ fuse_op_copy_file_range(struct fuse_request *request)
 {
 	const struct fuse_copy_file_range_in *in = &request->args.copy;
 
-	if (in->flags != 0 || in->off_in > INT64_MAX ||
-	    in->off_out > INT64_MAX)
-		return -EINVAL;
 	request->file_out = file_get(&request->queue->session->files,
 	    in->fh_out, in->nodeid_out);
 	if (request->file_out == NULL)
 		return -EBADF;
+	if (in->flags != 0)
+		return -EINVAL;
 	fuse_job_start(request, file_run_copy, file_done_copy);
 	return 0;
 }

@@ -50,6 +50,12 @@ init_flags(const struct worker_fuse_config *config, uint64_t offered)
 			flags |= FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO;
 	}
 	/*
+	 * Who has no READDIRPLUS_AUTO will have no other kind than PLUS: UEFI's
+	 * driver does not mount without.
+	 */
+	if (config->readdirplus && (offered & FUSE_READDIRPLUS_AUTO) == 0)
+		flags |= FUSE_DO_READDIRPLUS;
+	/*
 	 * The guest is then the only one to know sizes and times, and says so
 	 * when it writes back: only where it may keep data at all.
 	 */

@@ -246,7 +246,7 @@ fuse_op_write(struct fuse_request *request)
 {
 	const struct fuse_write_in *in = &request->args.write;
 
-	if (in->size != request->data_len ||
+	if (in->size > request->data_len ||
 	    in->size > request->queue->session->max_write ||
 	    in->offset > INT64_MAX)
 		return -EINVAL;

@@ -80,18 +80,18 @@ fuse_op_listxattr(struct fuse_request *request)
 
 /* Copies the value, which is where the strings end in the chain. */
 static void *
-xattr_value(const struct fuse_request *request)
+xattr_value(const struct fuse_request *request, size_t size)
 {
 	const struct virtqueue_chain *chain = &request->chain;
 	struct iov_cursor cursor;
 	void *value;
 
-	value = malloc(request->data_len > 0 ? request->data_len : 1);
+	value = malloc(size > 0 ? size : 1);
 	if (value == NULL)
 		return NULL;
 	iov_init(&cursor, chain->iov, chain->nout, chain->out_len);
 	if (iov_skip(&cursor, request->data_at) &&
-	    iov_read(&cursor, value, request->data_len))
+	    iov_read(&cursor, value, size))
 		return value;
 	free(value);
 	return NULL;
@@ -106,17 +106,17 @@ fuse_op_setxattr(struct fuse_request *request)
 	void *value;
 	int error;
 
-	if (in->size != request->data_len ||
-	    (in->flags & ~(uint32_t)XATTR_FLAGS) != 0)
+	if ((in->flags & ~(uint32_t)XATTR_FLAGS) != 0)
 		return -EINVAL;
-	if (request->data_len > MONITOR_XATTR_DATA_MAX)
+	if (in->size > MONITOR_XATTR_DATA_MAX)
 		return -E2BIG;
-	value = xattr_value(request);
+	if (in->size > request->data_len)
+		return -EINVAL;
+	value = xattr_value(request, in->size);
 	if (value == NULL)
 		return -ENOMEM;
 	error = monitor_setxattr(request->queue->monitor, &where, name->bytes,
-	    name->len, value, request->data_len, in->flags, fuse_reply_status,
-	    request);
+	    name->len, value, in->size, in->flags, fuse_reply_status, request);
 	free(value);
 	return error;
 }

@@ -122,7 +122,7 @@ test_open_flags(void **state)
 		{ O_RDWR | O_NOATIME | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC |
 		    O_CREAT | O_EXCL | O_DIRECT, 0, 0, O_RDWR },
 		{ O_RDONLY | 0100000 | 040, 0, 0, O_RDONLY },
-		{ O_RDWR | O_TRUNC, 0, 0, O_RDWR },
+		{ O_RDWR | O_TRUNC, 0, 0, O_RDWR | O_TRUNC },
 		{ O_RDWR | O_TRUNC, FUSE_ATOMIC_O_TRUNC, 0,
 		    O_RDWR | O_TRUNC },
 		{ O_WRONLY | O_APPEND, 0, 0, O_WRONLY },
@@ -440,8 +440,9 @@ test_write(void **state)
 		    1);
 		assert_int_equal(file_size(), FUSE_FILE_SIZE + 11);
 		assert_int_equal(write_at(5, "", 0, 0, 0), 0);
-		/* Less than it says, or more. */
-		assert_int_equal(write_at(0, "HELLO", 4, 0, 0), -EINVAL);
+		/* More than it says is not of it. */
+		assert_int_equal(write_at(2, "HELLO", 4, 0, 0), 4);
+		check_file(0, "abHELLOhij");
 		assert_int_equal(write_at(0, "HELLO", 6, 0, 0), -EINVAL);
 		assert_int_equal(write_at(0, "HELLO", UINT32_MAX, 0, 0),
 		    -EINVAL);
@@ -777,13 +778,15 @@ test_lseek(void **state)
 		{ 0, SEEK_DATA, 0, 0 },
 		{ 0, SEEK_HOLE, 0, FUSE_FILE_SIZE },
 		{ FUSE_FILE_SIZE, SEEK_DATA, -ENXIO, 0 },
-		{ 0, SEEK_SET, -EINVAL, 0 },
+		{ 5, SEEK_SET, 0, 5 },
+		{ UINT64_MAX, SEEK_SET, -EINVAL, 0 },
 		{ 0, SEEK_CUR, -EINVAL, 0 },
-		{ 0, SEEK_END, -EINVAL, 0 },
+		{ 5, SEEK_END, 0, FUSE_FILE_SIZE + 5 },
+		{ UINT64_MAX, SEEK_END, 0, FUSE_FILE_SIZE - 1 },
 		{ 0, 5, -EINVAL, 0 },
 		{ 0, UINT32_MAX, -EINVAL, 0 },
-		{ 1ULL << 63, SEEK_DATA, -EINVAL, 0 },
-		{ UINT64_MAX, SEEK_HOLE, -EINVAL, 0 },
+		{ 1ULL << 63, SEEK_DATA, -ENXIO, 0 },
+		{ UINT64_MAX, SEEK_HOLE, -ENXIO, 0 },
 	};
 	struct fuse_lseek_out out;
 
@@ -818,6 +821,9 @@ test_copy_file_range(void **state)
 	in.off_in = 8003;
 	in.off_out = 9000;
 	in.len = UINT64_MAX;
+	assert_int_equal(ask(FUSE_COPY_FILE_RANGE, &in, sizeof(in), 8),
+	    -EOVERFLOW);
+	in.len = 1ULL << 40;
 	assert_int_equal(ask(FUSE_COPY_FILE_RANGE, &in, sizeof(in), 8), 0);
 	payload(&out, sizeof(out));
 	assert_int_equal(out.size, 2);

@@ -176,6 +176,13 @@ test_init_options(void **state)
 	assert_int_equal(init(7, 38, ALL_FLAGS, 0, &out), 0);
 	assert_int_equal(out.flags & (readdirplus | FUSE_CACHE_SYMLINKS |
 	    FUSE_WRITEBACK_CACHE), 0);
+	/* Who cannot choose needs it. */
+	assert_int_equal(init(7, 31, FUSE_DO_READDIRPLUS, 0, &out), 0);
+	assert_int_equal(out.flags & readdirplus, FUSE_DO_READDIRPLUS);
+	f.config.readdirplus = 0;
+	assert_int_equal(init(7, 31, FUSE_DO_READDIRPLUS, 0, &out), 0);
+	assert_int_equal(out.flags & readdirplus, 0);
+	f.config.readdirplus = 1;
 	f.config.cache = WORKER_CACHE_METADATA;
 	assert_int_equal(init(7, 38, ALL_FLAGS, 0, &out), 0);
 	assert_int_equal(out.flags & readdirplus, readdirplus);
@@ -938,14 +945,15 @@ test_setxattr(void **state)
 		{ 6, 5, 5, 1, 0 },
 		{ 6, 5, 5, 2, 0 },
 		{ 6, 5, 5, 4, -EINVAL },
-		{ 6, 4, 5, 0, -EINVAL },
+		{ 6, 4, 5, 0, 0 },
 		{ 6, 6, 5, 0, -EINVAL },
 		{ 6, 0, 0, 0, 0 },
 		{ 255, 65536, 65536, 0, 0 },
 		{ 256, 5, 5, 0, -ERANGE },
 		{ 0, 5, 5, 0, -ERANGE },
 		{ 6, 65537, 65537, 0, -E2BIG },
-		{ 6, UINT32_MAX, 5, 0, -EINVAL },
+		{ 6, UINT32_MAX, 5, 0, -E2BIG },
+		{ 6, UINT32_MAX, 5, 4, -EINVAL },
 		{ 9000, 5, 5, 0, -ENAMETOOLONG },
 	};
 
@@ -960,8 +968,8 @@ test_setxattr(void **state)
 		if (cases[i].error != 0)
 			continue;
 		assert_int_equal(stub_monitor.op.data_len,
-		    cases[i].name_len + cases[i].value_len);
-		for (size_t b = 0; b < cases[i].value_len; b++)
+		    cases[i].name_len + cases[i].claimed);
+		for (size_t b = 0; b < cases[i].claimed; b++)
 			assert_int_equal((uint8_t)stub_monitor.op.data[
 			    cases[i].name_len + b], b % 251);
 	}

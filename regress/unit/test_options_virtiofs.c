@@ -127,13 +127,12 @@ test_cache(void **state)
 		const char		*word;
 		enum worker_cache	 cache;
 		uint64_t		 timeout_s;
-		enum options_choice	 readdirplus;
 	} cases[] = {
-		{ "none", WORKER_CACHE_NONE, 0, OPTIONS_OFF },
-		{ "never", WORKER_CACHE_NONE, 0, OPTIONS_OFF },
-		{ "metadata", WORKER_CACHE_METADATA, 86400, OPTIONS_ON },
-		{ "auto", WORKER_CACHE_AUTO, 1, OPTIONS_ON },
-		{ "always", WORKER_CACHE_ALWAYS, 86400, OPTIONS_ON },
+		{ "none", WORKER_CACHE_NONE, 0 },
+		{ "never", WORKER_CACHE_NONE, 0 },
+		{ "metadata", WORKER_CACHE_METADATA, 86400 },
+		{ "auto", WORKER_CACHE_AUTO, 1 },
+		{ "always", WORKER_CACHE_ALWAYS, 86400 },
 	};
 	char word[32];
 
@@ -144,8 +143,7 @@ test_cache(void **state)
 		assert_int_equal(options.virtiofs.cache, cases[i].cache);
 		assert_true(options.virtiofs.timeout_ns ==
 		    SECONDS(cases[i].timeout_s));
-		assert_int_equal(options.virtiofs.readdirplus,
-		    cases[i].readdirplus);
+		assert_int_equal(options.virtiofs.readdirplus, OPTIONS_ON);
 		GOOD(PRIVFSD, FS_BASE, "--timeout=7.5", word);
 		assert_true(options.virtiofs.timeout_ns ==
 		    UINT64_C(7500000000));
