@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define MONITOR_PROTO_VERSION	2
+#define MONITOR_PROTO_VERSION	3
 
 /* Limits, in bytes and without a terminating NUL. */
 #define MONITOR_NAME_MAX	255	/* NAME_MAX, limits.h */
@@ -62,13 +62,15 @@ enum monitor_op {
 	MONITOR_RELEASEDIR,
 	MONITOR_SYNCFS,
 	MONITOR_RESET,
+	MONITOR_PARENT,
 	MONITOR_OP_MAX			/* one more than the last */
 };
 
 /*
  * Where an operation acts: beneath the directory `handle`, along `path` (the
  * directory part of a 9p-proxy path; no other protocol may have one), the
- * entry `name`.  Without a name it is the place that handle and path lead to.
+ * entry `name`.  Without a name it is the place that handle and path lead to:
+ * so LOOKUP has ".", and PARENT, without a name, is ".." within the export.
  */
 struct monitor_place {
 	uint64_t	handle;
@@ -285,11 +287,11 @@ struct monitor_reply {
 	uint32_t		has_fd;		/* one waits on the socket */
 	uint32_t		size;		/* GETXATTR, LISTXATTR with
 						   size 0: the length */
-	uint64_t		handle;		/* LOOKUP and what creates, one
-						   lookup more; OPENDIR: the
-						   stream */
+	uint64_t		handle;		/* LOOKUP, PARENT and what
+						   creates, one lookup more;
+						   OPENDIR: the stream */
 	union {
-		/* LOOKUP, GETATTR, SETATTR, and what creates. */
+		/* LOOKUP, PARENT, GETATTR, SETATTR, and what creates. */
 		struct monitor_attr	attr;
 		struct monitor_statfs	statfs;
 		uint32_t		generation;

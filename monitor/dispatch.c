@@ -92,7 +92,7 @@ dispatch_check_setxattr(const struct op *op)
 static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 	[MONITOR_LOOKUP] = { .name = "LOOKUP",
 		.naming = MONITOR_BY_HANDLE,
-		.nplaces = 1, .names = { NAME_REQUIRED },
+		.nplaces = 1, .names = { NAME_OPTIONAL },
 		.handler = op_lookup },
 	[MONITOR_FORGET] = { .name = "FORGET",
 		.naming = MONITOR_BY_HANDLE,
@@ -254,6 +254,10 @@ static const struct dispatch_row dispatch_table[MONITOR_OP_MAX] = {
 	[MONITOR_RESET] = { .name = "RESET",
 		.naming = MONITOR_BY_HANDLE,
 		.handler = op_reset },
+	[MONITOR_PARENT] = { .name = "PARENT",
+		.naming = MONITOR_BY_HANDLE,
+		.nplaces = 1, .names = { NAME_NONE },
+		.handler = op_parent },
 };
 
 /* Returns what is wrong with a name, or NULL. */

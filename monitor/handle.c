@@ -87,13 +87,18 @@ handle_key_same_fs(const struct handle_key *a, const struct handle_key *b)
 	return a->dev == b->dev && a->mnt_id == b->mnt_id;
 }
 
+bool
+handle_key_same(const struct handle_key *a, const struct handle_key *b)
+{
+	return a->ino == b->ino && handle_key_same_fs(a, b);
+}
+
 /* The time of birth counts where no descriptor keeps the number. */
 static bool
 handle_key_equal(const struct handle_key *a, const struct handle_key *b,
     bool late)
 {
-	return a->ino == b->ino && handle_key_same_fs(a, b) &&
-	    (!late || a->born == b->born);
+	return handle_key_same(a, b) && (!late || a->born == b->born);
 }
 
 static void

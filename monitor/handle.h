@@ -35,6 +35,10 @@ struct handle_key {
 	bool		links;		/* a file of several names */
 };
 
+/* Returns whether two keys, of inodes that are both open, are of one inode. */
+bool	handle_key_same(const struct handle_key *a,
+	    const struct handle_key *b);
+
 struct handle_entry;
 
 #define HANDLE_CLOSING	8

@@ -75,11 +75,10 @@ static int
 monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 {
 	struct monitor_attr attr;
-	struct handle_key key;
 	uint64_t limit, streams;
 	int error;
 
-	error = attr_get(root_fd, "", AT_EMPTY_PATH, &attr, &key);
+	error = attr_get(root_fd, "", AT_EMPTY_PATH, &attr, &m->root);
 	if (error != 0) {
 		close(root_fd);
 		log_error("the shared directory: %s", strerror(-error));
@@ -94,7 +93,7 @@ monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
 		streams = MONITOR_STREAMS_MAX;
 	stream_table_init(&m->streams, (uint32_t)streams);
 	error = handle_table_init(&m->handles, (uint32_t)(limit - streams),
-	    &key, root_fd);
+	    &m->root, root_fd);
 	if (error != 0)
 		log_error("handle table: %s", strerror(-error));
 	return error;

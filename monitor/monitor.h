@@ -29,6 +29,7 @@
 struct monitor {
 	struct handle_table	handles;
 	struct stream_table	streams;
+	struct handle_key	root;		/* of the export */
 	unsigned int		naming;		/* MONITOR_BY_* */
 	bool			readonly;
 	int			proc_fd;	/* /proc/self/fd, the cwd */

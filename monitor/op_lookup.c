@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * LOOKUP, FORGET, RESET.  Runs privileged.  Trusts nothing in a request beyond
- * what dispatch.c checked.
+ * LOOKUP, PARENT, FORGET, RESET.  Runs privileged.  Trusts nothing in a request
+ * beyond what dispatch.c checked.
  */
 #include "config.h"
 
@@ -13,6 +13,9 @@
 
 #include "monitor/attr.h"
 #include "monitor/dispatch.h"
+
+/* A path of PATH_MAX bytes has no more, if each name has one. */
+#define LOOKUP_DEPTH_MAX	(MONITOR_PATH_MAX / 2)
 
 int
 entry_add(struct monitor *m, struct op *op, int fd)
@@ -35,6 +38,11 @@ op_lookup(struct monitor *m, struct op *op)
 	struct handle_key key;
 	int error, fd;
 
+	/* By ".", it is ENOTDIR of what is no directory. */
+	if (!place->has_name) {
+		fd = resolve_entry(place->fd, ".");
+		return fd < 0 ? fd : entry_add(m, op, fd);
+	}
 	error = attr_get(place->fd, place->name, AT_SYMLINK_NOFOLLOW,
 	    &op->reply.u.attr, &key);
 	if (error != 0)
@@ -45,6 +53,67 @@ op_lookup(struct monitor *m, struct op *op)
 	fd = resolve_target(place);
 	/* Whatever has the name by now: the key and the fd must agree. */
 	return fd < 0 ? fd : entry_add(m, op, fd);
+}
+
+/*
+ * Goes up from the directory `fd`.  Returns 0 if that leads to the export's
+ * root; -ENOENT if it ends elsewhere, as the kernel has it for a directory that
+ * was moved out of a bind mount (path_connected() in fs/namei.c).
+ *
+ * Who renames directories meanwhile does not make it pass by the root: each
+ * step is to the directory that is above at that time.  Only the host can move
+ * one in or out, and what it has moved out keeps its handle in any case.
+ */
+static int
+lookup_beneath(const struct monitor *m, int fd)
+{
+	struct handle_key key, below = { 0 };
+	struct monitor_attr attr;
+	int at = fd, depth, error, next;
+
+	for (depth = 0; depth < LOOKUP_DEPTH_MAX; depth++) {
+		error = attr_get(at, "", AT_EMPTY_PATH, &attr, &key);
+		if (error == 0 && handle_key_same(&key, &m->root))
+			break;
+		/* The root of all is above itself. */
+		if (error == 0 && handle_key_same(&key, &below))
+			error = -ENOENT;
+		next = error != 0 ? error : resolve_above(at);
+		if (at != fd)
+			close(at);
+		if (next < 0)
+			return next;
+		at = next;
+		below = key;
+	}
+	if (at != fd)
+		close(at);
+	return depth < LOOKUP_DEPTH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int
+op_parent(struct monitor *m, struct op *op)
+{
+	struct place *place = &op->place[0];
+	struct monitor_attr attr;
+	struct handle_key key;
+	int error, fd;
+
+	error = attr_get(place->fd, "", AT_EMPTY_PATH, &attr, &key);
+	if (error != 0)
+		return error;
+	/* The root is above itself, as in chroot(2). */
+	if (handle_key_same(&key, &m->root))
+		fd = resolve_entry(place->fd, ".");
+	else
+		fd = resolve_above(place->fd);
+	if (fd < 0)
+		return fd;
+	error = lookup_beneath(m, fd);
+	if (error == 0)
+		return entry_add(m, op, fd);
+	close(fd);
+	return error;
 }
 
 int

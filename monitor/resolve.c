@@ -4,7 +4,8 @@
  * The only caller of openat2(2), and so the only place where a name of the
  * worker's becomes a descriptor.  Runs privileged.  No component may be a
  * symbolic link, whoever put it there and when; no way leads out of the
- * directory that the handle names, or, for a path, out of the export.
+ * directory that the handle names, or, for a path, out of the export.  One step
+ * has no such bound, since it has no name of the worker's: resolve_above().
  */
 #include "config.h"
 
@@ -137,6 +138,12 @@ resolve_create(int dir_fd, const char *name, int flags, mode_t mode)
 {
 	return resolve_open(dir_fd, name, RESOLVE_BENEATH,
 	    flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+int
+resolve_above(int dir_fd)
+{
+	return resolve_open(dir_fd, "..", 0, O_PATH | O_DIRECTORY, 0);
 }
 
 int

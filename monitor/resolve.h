@@ -60,6 +60,13 @@ int	resolve_target(struct place *place);
 int	resolve_entry(int dir_fd, const char *name);
 
 /*
+ * The directory above `dir_fd`, wherever that is: the one that is opened by a
+ * way out, and not to be given to anybody before it was found beneath the
+ * export's root.
+ */
+int	resolve_above(int dir_fd);
+
+/*
  * Opens the directory that `dir_fd` is a path to, for reading.  Returns the
  * descriptor or -errno.
  */

@@ -17,6 +17,7 @@
 enum dispatch_string {
 	STRING_NONE,
 	STRING_ENTRY,		/* one name in a directory */
+	STRING_LOOKUP,		/* the same, or . or .. */
 	STRING_TARGET,		/* of a symbolic link */
 	STRING_XATTR,		/* name of an extended attribute */
 	STRING_IGNORED		/* the kernel's own name for a file without */
@@ -66,7 +67,7 @@ struct fuse_operation {
 
 static const struct fuse_operation operations[FUSE_OPCODES] = {
 	[FUSE_LOOKUP] = { "LOOKUP", fuse_op_lookup, NODE,
-	    .strings = { STRING_ENTRY }, .reply = ENTRY },
+	    .strings = { STRING_LOOKUP }, .reply = ENTRY },
 	[FUSE_FORGET] = { "FORGET", fuse_op_forget, NO_REPLY,
 	    .args_size = ARGS(forget) },
 	[FUSE_GETATTR] = { "GETATTR", fuse_op_getattr, NODE,
@@ -196,13 +197,15 @@ dispatch_check_string(enum dispatch_string kind,
 {
 	switch (kind) {
 	case STRING_ENTRY:
+		if (fuse_is_dot(string->bytes))
+			return -EINVAL;
+		/* FALLTHROUGH */
+	case STRING_LOOKUP:
+		if (string->len == 0)
+			return -ENOENT;
 		if (string->len > MONITOR_NAME_MAX)
 			return -ENAMETOOLONG;
-		if (string->len == 0 || strcmp(string->bytes, ".") == 0 ||
-		    strcmp(string->bytes, "..") == 0 ||
-		    strchr(string->bytes, '/') != NULL)
-			return -EINVAL;
-		return 0;
+		return strchr(string->bytes, '/') == NULL ? 0 : -EINVAL;
 	case STRING_TARGET:
 		if (string->len == 0)
 			return -ENOENT;

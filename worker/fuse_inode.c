@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <string.h>
 
 #include "worker/fuse_ops.h"
 #include "worker/fuse_reply.h"
@@ -42,9 +43,15 @@ inode_finish_lookup(void *arg, const struct monitor_reply *reply,
 int
 fuse_op_lookup(struct fuse_request *request)
 {
-	const struct monitor_where where = fuse_entry(request,
-	    request->handle, 0);
+	const char *name = request->string[0].bytes;
+	struct monitor_where where = fuse_entry(request, request->handle, 0);
 
+	/* By these virtio-win opens the volume, and Zephyr its directory. */
+	if (fuse_is_dot(name))
+		where = fuse_where(request);
+	if (strcmp(name, "..") == 0)
+		return monitor_parent(request->queue->monitor, &where,
+		    inode_finish_lookup, request);
 	return monitor_lookup(request->queue->monitor, &where,
 	    inode_finish_lookup, request);
 }

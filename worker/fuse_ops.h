@@ -12,6 +12,7 @@
 #define WORKER_FUSE_OPS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "worker/fuse_request.h"
 
@@ -79,6 +80,13 @@ int	fuse_op_removexattr(struct fuse_request *request);
 /*
  * Shared by them.
  */
+
+/* Returns whether a name is the directory itself, or the one above. */
+static inline bool
+fuse_is_dot(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 /* Returns 0 and the monitor's name of a node, or -ESTALE. */
 int	fuse_handle(uint64_t nodeid, uint64_t *handle_out);

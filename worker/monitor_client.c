@@ -374,6 +374,13 @@ monitor_lookup(struct monitor_client *client,
 	return simple_call(client, MONITOR_LOOKUP, where, done, arg);
 }
 
+int
+monitor_parent(struct monitor_client *client,
+    const struct monitor_where *where, monitor_done *done, void *arg)
+{
+	return simple_call(client, MONITOR_PARENT, where, done, arg);
+}
+
 /* Of what is one way, only the slot comes back. */
 static void
 forget_done(void *arg, const struct monitor_reply *reply, const uint8_t *data,

@@ -123,11 +123,13 @@ int	monitor_removexattr(struct monitor_client *client,
 	    size_t name_len, monitor_done *done, void *arg);
 
 /*
- * By handle only.  There, LOOKUP, CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK and
- * LINK answer with a handle, which is one lookup more for FORGET to take back,
+ * By handle only.  There, LOOKUP, PARENT, CREATE, TMPFILE, MKNOD, MKDIR,
+ * SYMLINK and LINK answer with a handle, which is one lookup more for FORGET to take back,
  * and with attributes; SETATTR with attributes.
  */
 int	monitor_lookup(struct monitor_client *client,
+	    const struct monitor_where *where, monitor_done *done, void *arg);
+int	monitor_parent(struct monitor_client *client,
 	    const struct monitor_where *where, monitor_done *done, void *arg);
 
 /* At most MONITOR_FORGETS of them.  One way: nobody is told. */

@@ -91,7 +91,10 @@ test_names(struct virtiofs_env *e)
 	    "256 bytes");
 }
 
-/* A kernel that exports a mount by NFS asks for these, FUSE_EXPORT_SUPPORT. */
+/*
+ * A kernel that exports a mount by NFS asks for these (FUSE_EXPORT_SUPPORT), and
+ * so do clients who walk along a path as it is written.
+ */
 static void
 test_dots(struct virtiofs_env *e)
 {
@@ -102,11 +105,6 @@ test_dots(struct virtiofs_env *e)
 
 	host_mkdir(host_path(e, "sub"), 0755, 0, 0);
 	sub = node(e, "sub");
-	if (!(e->c.init_flags & FUSE_EXPORT_SUPPORT)) {
-		is_refused(fuse_lookup(&e->c, sub, ".", &entry), ".");
-		is_refused(fuse_lookup(&e->c, sub, "..", &entry), "..");
-		return;
-	}
 	is_reply(fuse_lookup(&e->c, sub, ".", &entry), 0, ".");
 	tap_ok(entry.nodeid == sub, "is the directory itself");
 	is_reply(fuse_lookup(&e->c, sub, "..", &entry), 0, "..");
@@ -121,6 +119,38 @@ test_dots(struct virtiofs_env *e)
 	result = fuse_lookup(&e->c, FUSE_ROOT_ID, ".", &entry);
 	tap_ok(result == 0 && entry.nodeid == FUSE_ROOT_ID,
 	    ". of the root is the root");
+	host_write(host_path(e, "file"), "", 0644, 0, 0);
+	host_symlink("sub", host_path(e, "link"));
+	is_reply(fuse_lookup(&e->c, node(e, "file"), ".", &entry), -ENOTDIR,
+	    ". of a file");
+	is_reply(fuse_lookup(&e->c, node(e, "file"), "..", &entry), -ENOTDIR,
+	    ".. of a file");
+	is_reply(fuse_lookup(&e->c, node(e, "link"), ".", &entry), -ENOTDIR,
+	    ". of a link");
+}
+
+/* Nothing is above a directory that the host has taken away. */
+static void
+test_dots_outside(struct virtiofs_env *e)
+{
+	struct fuse_entry_out entry;
+	uint64_t sub, below;
+	char away[192];
+
+	host_mkdir(host_path(e, "sub"), 0755, 0, 0);
+	host_mkdir(host_path(e, "sub/below"), 0755, 0, 0);
+	sub = node(e, "sub");
+	below = node_in(e, sub, "below");
+	snprintf(away, sizeof(away), "%s/away", e->share->outside);
+	if (rename(host_path(e, "sub"), away) != 0)
+		tap_bail("%s", away);
+	is_reply(fuse_lookup(&e->c, sub, "..", &entry), -ENOENT, "outside");
+	is_reply(fuse_lookup(&e->c, below, "..", &entry), -ENOENT,
+	    "below what is outside");
+	if (rename(away, host_path(e, "sub")) != 0)
+		tap_bail("%s", away);
+	is_reply(fuse_lookup(&e->c, below, "..", &entry), 0, "back again");
+	tap_ok(entry.nodeid == sub, "and known again");
 }
 
 static void
@@ -374,6 +404,7 @@ static const struct virtiofs_test tests[] = {
 	{ "missing", test_missing },
 	{ "names", test_names },
 	{ "dots", test_dots },
+	{ "dots-outside", test_dots_outside },
 	{ "same", test_same },
 	{ "count", test_count },
 	{ "batch", test_batch },

@@ -24,7 +24,7 @@
 
 const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_LOOKUP] = { .name = "LOOKUP", .names = { "file" },
-		.by_handle = true },
+		.optional = true, .by_handle = true },
 	[MONITOR_FORGET] = { .name = "FORGET", .data = "0123456789abcdef",
 		.by_handle = true,
 		.data_max = 1024 * sizeof(struct monitor_forget) },
@@ -133,6 +133,8 @@ const struct pen_op pen_ops[MONITOR_OP_MAX] = {
 	[MONITOR_SYNCFS] = { .name = "SYNCFS", .names = { "" },
 		.by_handle = true },
 	[MONITOR_RESET] = { .name = "RESET", .by_handle = true },
+	[MONITOR_PARENT] = { .name = "PARENT", .names = { "" },
+		.by_handle = true },
 };
 
 const char *

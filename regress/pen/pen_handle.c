@@ -35,6 +35,7 @@
 #define TEST_S		300
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define LATE_NAMES	6
+#define PARENT_ROUNDS	4000
 #define GUARDS		900	/* objects that nobody may be given */
 #define LANES		66
 #define THREADS_MAX	128
@@ -192,6 +193,87 @@ test_late(const char *option)
 		    path_of("hidden/o%d", i));
 	}
 	run_storm("read, used later", STORM_LATE, option, change_late);
+}
+
+/* "roam" is out of the share and back in it, by turns. */
+static int
+move_roam(unsigned int i)
+{
+	char outside[192];
+
+	snprintf(outside, sizeof(outside), "%s/../roam", share->outside);
+	return i % 2 == 0 ? rename(path_of("roam"), outside) :
+	    rename(outside, path_of("roam"));
+}
+
+/* Asks for what is named so, or above if `op` says so; 0 if there is none. */
+static uint64_t
+ask_inode(struct pen_daemon *d, uint32_t op, uint64_t handle,
+    const char *name, uint64_t *handle_out)
+{
+	static struct pen_message message;
+	static struct pen_result result;
+
+	pen_good(&message, op, PEN_BY_HANDLE, handle);
+	pen_set_part(&message, PEN_NAME0, name, strlen(name));
+	if (pen_relay(d, &message, &result) != 0)
+		tap_bail("the daemon is gone");
+	*handle_out = result.reply.handle;
+	return result.reply.error == 0 ? result.reply.u.attr.ino : 0;
+}
+
+/*
+ * Up, from a directory that the host moves out and in: what is answered is
+ * always one that the worker could have looked up.
+ */
+static void
+test_parent(const char *option)
+{
+	const char *const extra[] = { option, NULL };
+	uint64_t dir, roam, below, up, ino, wrong = 0, found = 0;
+	struct pen_daemon d;
+	struct stat st[3];
+	pid_t pid;
+
+	populate();
+	host_mkdir(path_of("roam"), 0755, 0, 0);
+	host_mkdir(path_of("roam/below"), 0755, 0, 0);
+	tap_context("up, %s: ", option);
+	pen_start_on(&d, fixture, share, PEN_PLAIN, extra);
+	ask_inode(&d, MONITOR_LOOKUP, MONITOR_ROOT_HANDLE, "dir", &dir);
+	ask_inode(&d, MONITOR_LOOKUP, dir, "roam", &roam);
+	ask_inode(&d, MONITOR_LOOKUP, roam, "below", &below);
+	st[0] = stat_of(share->dir);
+	st[1] = stat_of(path_of("."));
+	st[2] = stat_of(path_of("roam"));
+	ino = ask_inode(&d, MONITOR_PARENT, MONITOR_ROOT_HANDLE, "", &up);
+	tap_ok(ino == st[0].st_ino && up == MONITOR_ROOT_HANDLE,
+	    "nothing is above the root");
+	tap_ok(ask_inode(&d, MONITOR_PARENT, dir, "", &up) == st[0].st_ino &&
+	    up == MONITOR_ROOT_HANDLE, "the root is");
+	move_roam(0);
+	tap_ok(ask_inode(&d, MONITOR_PARENT, roam, "", &up) == 0 &&
+	    ask_inode(&d, MONITOR_PARENT, below, "", &up) == 0,
+	    "nothing is above what is outside");
+	move_roam(1);
+	pid = start_host(move_roam);
+	for (int i = 0; i < PARENT_ROUNDS; i++) {
+		ino = ask_inode(&d, MONITOR_PARENT, i % 2 == 0 ? roam : below,
+		    "", &up);
+		if (ino == 0)
+			continue;
+		found++;
+		wrong += ino != st[1 + i % 2].st_ino ||
+		    up != (i % 2 == 0 ? dir : roam);
+	}
+	stop_host(pid);
+	move_roam(1);
+	tap_is_int((long long)wrong, 0, "while it is moved: no other");
+	tap_diag("%llu of %d were there", (unsigned long long)found,
+	    PARENT_ROUNDS);
+	tap_ok(canary_check(share) == 0, "the canary is as it was");
+	pen_expect_alive(&d, "ends as usual");
+	tap_context("%s", "");
 }
 
 /*
@@ -438,6 +520,9 @@ body(struct fixture *f)
 	test_create("--sandbox=namespace");
 	test_create_fresh("--sandbox=namespace");
 	test_create("--sandbox=none");
+	test_parent("--sandbox=namespace");
+	test_parent("--sandbox=chroot");
+	test_parent("--sandbox=none");
 	/* A file system that uses inode numbers again at once. */
 	if (f->share[1].missing != NULL) {
 		tap_skip("ext4: %s", f->share[1].missing);

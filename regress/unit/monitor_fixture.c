@@ -108,7 +108,6 @@ int
 fixture_populate(struct monitor_fixture *f)
 {
 	struct monitor_attr attr;
-	struct handle_key key;
 	uint32_t limit = f->m.handles.limit;
 	int error, fd;
 
@@ -130,9 +129,9 @@ fixture_populate(struct monitor_fixture *f)
 	fd = openat(f->share_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return -errno;
-	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &key);
+	error = attr_get(fd, "", AT_EMPTY_PATH, &attr, &f->m.root);
 	return error != 0 ? error :
-	    handle_table_init(&f->m.handles, limit, &key, fd);
+	    handle_table_init(&f->m.handles, limit, &f->m.root, fd);
 }
 
 int

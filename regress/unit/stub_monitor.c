@@ -226,6 +226,7 @@ name(struct monitor *m, struct op *op)					\
 }
 
 STUB_OP(op_lookup, stub_answer_entry(op))
+STUB_OP(op_parent, stub_answer_entry(op))
 STUB_OP(op_forget, stub_answer_forget(op))
 STUB_OP(op_getattr, (op->reply.u.attr = stub_monitor.attr, stub_answer(op)))
 STUB_OP(op_setattr, stub_answer_entry(op))

@@ -737,6 +737,102 @@ test_no_name(void **state)
 	assert_int_equal(run(), naming == PEN_BY_HANDLE ? 0 : -EPERM);
 }
 
+/* Looks up what is above; returns the handle, 0 with an error in the reply. */
+static uint64_t
+parent(uint64_t handle)
+{
+	pen_good(&message, MONITOR_PARENT, PEN_BY_HANDLE, handle);
+	return run() == 0 ? f.op.reply.handle : 0;
+}
+
+static void
+test_dots(void **state)
+{
+	uint64_t file, link, sub;
+
+	(void)state;
+	sub = lookup(dir_handle, "sub");
+	file = lookup(dir_handle, "file");
+	link = lookup(dir_handle, "out");
+	assert_true(lookup(sub, "") == sub);
+	assert_true(S_ISDIR(f.op.reply.u.attr.mode));
+	assert_true(lookup(MONITOR_ROOT_HANDLE, "") == MONITOR_ROOT_HANDLE);
+	assert_true(lookup(file, "") == 0);
+	assert_int_equal(f.op.reply.error, -ENOTDIR);
+	assert_true(lookup(link, "") == 0);
+	assert_int_equal(f.op.reply.error, -ENOTDIR);
+	assert_true(parent(sub) == dir_handle);
+	assert_true(parent(dir_handle) == MONITOR_ROOT_HANDLE);
+	assert_true(parent(MONITOR_ROOT_HANDLE) == MONITOR_ROOT_HANDLE);
+	assert_true(parent(file) == 0);
+	assert_int_equal(f.op.reply.error, -ENOTDIR);
+	assert_true(parent(link) == 0);
+	assert_int_equal(f.op.reply.error, -ENOTDIR);
+	/* Each of them was a lookup. */
+	forget(sub, 1);
+	assert_true(get(sub) >= 0);
+	forget(sub, 1);
+	assert_int_equal(get(sub), -ESTALE);
+	forget(dir_handle, 1);
+	assert_true(get(dir_handle) >= 0);
+}
+
+/* What the host has moved out leads back to nothing that is outside. */
+static void
+test_parent_outside(void **state)
+{
+	uint64_t sub, below;
+
+	(void)state;
+	assert_int_equal(mkdirat(f.share_fd, "dir/sub/below", 0755), 0);
+	assert_int_equal(mkdirat(f.base_fd, "away", 0755), 0);
+	sub = lookup(dir_handle, "sub");
+	below = lookup(sub, "below");
+	assert_int_equal(renameat(f.share_fd, "dir/sub", f.base_fd,
+	    "away/sub"), 0);
+	assert_true(parent(sub) == 0);
+	assert_int_equal(f.op.reply.error, -ENOENT);
+	assert_true(parent(below) == 0);
+	assert_int_equal(f.op.reply.error, -ENOENT);
+	assert_true(lookup(sub, "") == sub);
+	/* Once it is back, so is the way. */
+	assert_int_equal(renameat(f.base_fd, "away/sub", f.share_fd,
+	    "back"), 0);
+	assert_true(parent(below) == sub);
+	assert_true(parent(sub) == MONITOR_ROOT_HANDLE);
+	assert_int_equal(unlinkat(f.base_fd, "away", AT_REMOVEDIR), 0);
+}
+
+/* As deep as a path may be, and one more. */
+static void
+test_parent_deep(void **state)
+{
+	uint64_t at = MONITOR_ROOT_HANDLE, next;
+	int depth, fd, up;
+
+	(void)state;
+	fd = fcntl(f.share_fd, F_DUPFD_CLOEXEC, 0);
+	for (depth = 1; depth <= MONITOR_PATH_MAX / 2 + 1; depth++) {
+		assert_int_equal(mkdirat(fd, "d", 0755), 0);
+		up = fd;
+		fd = openat(up, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		close(up);
+		next = lookup(at, "d");
+		assert_true(next != 0);
+		if (depth <= MONITOR_PATH_MAX / 2) {
+			if (depth % 256 == 0 || depth > 2000)
+				assert_true(parent(next) == at);
+		} else {
+			assert_true(parent(next) == 0);
+			assert_int_equal(f.op.reply.error, -ENAMETOOLONG);
+		}
+		forget(at, UINT64_MAX);
+		at = next;
+	}
+	close(fd);
+}
+
 static void
 test_lookup(void **state)
 {
@@ -1142,6 +1238,9 @@ main(void)
 		BOTH(test_older_kernel), BOTH(test_statfs),
 		BOTH(test_readonly), BOTH(test_no_name),
 		CASE(test_paths, by_path), CASE(test_longest_path, by_path),
+		CASE(test_dots, by_handle),
+		CASE(test_parent_outside, by_handle),
+		CASE(test_parent_deep, by_handle),
 		CASE(test_lookup, by_handle), CASE(test_forget, by_handle),
 		CASE(test_stale, by_handle), CASE(test_limit, by_handle),
 		CASE(test_forget_many, by_handle),

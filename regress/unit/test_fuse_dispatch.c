@@ -405,9 +405,12 @@ test_names(void **state)
 		check_name(opcodes[i], "\xff\xfe", 3, 0);
 		check_name(opcodes[i], "...", 4, 0);
 		check_name(opcodes[i], "..a", 4, 0);
-		check_name(opcodes[i], "", 1, -EINVAL);
-		check_name(opcodes[i], ".", 2, -EINVAL);
-		check_name(opcodes[i], "..", 3, -EINVAL);
+		check_name(opcodes[i], "a\0b", 4, 0);
+		check_name(opcodes[i], "", 1, -ENOENT);
+		check_name(opcodes[i], ".", 2, opcodes[i] == FUSE_LOOKUP ? 0 :
+		    -EINVAL);
+		check_name(opcodes[i], "..", 3, opcodes[i] == FUSE_LOOKUP ? 0 :
+		    -EINVAL);
 		check_name(opcodes[i], "/", 2, -EINVAL);
 		check_name(opcodes[i], "a/b", 4, -EINVAL);
 		check_name(opcodes[i], "/a", 3, -EINVAL);
