@@ -51,9 +51,10 @@ typedef int dispatch_handler(struct monitor *m, struct op *op);
 
 dispatch_handler
 	op_lookup, op_parent, op_forget, op_getattr, op_setattr, op_readlink,
-	op_statfs, op_getversion, op_open, op_create, op_mknod, op_mkdir, op_symlink,
-	op_link, op_unlink, op_rmdir, op_rename, op_getxattr, op_setxattr,
-	op_listxattr, op_removexattr, op_tmpfile, op_opendir, op_readdir,
-	op_readdirplus, op_fsyncdir, op_releasedir, op_syncfs, op_reset;
+	op_statfs, op_getversion, op_open, op_create, op_mknod, op_mkdir,
+	op_symlink, op_link, op_unlink, op_rmdir, op_rename, op_getxattr,
+	op_setxattr, op_listxattr, op_removexattr, op_tmpfile, op_opendir,
+	op_readdir, op_readdirplus, op_fsyncdir, op_releasedir, op_syncfs,
+	op_reset;
 
 #endif /* MONITOR_DISPATCH_H */

@@ -22,6 +22,9 @@
 #include "monitor/dispatch.h"
 #include "monitor/syscalls.h"
 
+/* XATTR_NAME_CAPS, linux/xattr.h */
+#define XATTR_CAPABILITY	"security.capability"
+
 /* linux/xattr.h of Linux 6.13: struct xattr_args */
 struct xattr_arguments {
 	uint64_t	value;		/* address */
@@ -39,27 +42,33 @@ struct xattr_path {
 	char		 fd_name[MONITOR_FD_NAME_MAX];
 };
 
+/* Its descriptor is of the inode itself. */
 static int
-xattr_path_open(struct monitor *m, struct op *op, struct xattr_path *xp)
+xattr_path_inode(struct monitor *m, struct op *op, struct xattr_path *xp)
 {
-	struct place *place = &op->place[0];
 	int error;
 
-	xp->at = (struct resolved){ .owned = false };
-	if (m->has_xattrat && place->has_name) {
-		error = resolve_parent(place, &xp->at);
-		xp->path = xp->at.name;
-		xp->dir_fd = xp->at.fd;
-		xp->flags = AT_SYMLINK_NOFOLLOW;
-		return error;
-	}
-	error = resolve_inode(place, &xp->at);
+	error = resolve_inode(&op->place[0], &xp->at);
 	if (error != 0)
 		return error;
 	xp->path = monitor_fd_name(xp->at.fd, xp->fd_name);
 	xp->dir_fd = m->proc_fd;
 	xp->flags = 0;		/* follow it to the inode, and no further */
 	return 0;
+}
+
+static int
+xattr_path_open(struct monitor *m, struct op *op, struct xattr_path *xp)
+{
+	int error;
+
+	if (!m->has_xattrat || !op->place[0].has_name)
+		return xattr_path_inode(m, op, xp);
+	error = resolve_parent(&op->place[0], &xp->at);
+	xp->path = xp->at.name;
+	xp->dir_fd = xp->at.fd;
+	xp->flags = AT_SYMLINK_NOFOLLOW;
+	return error;
 }
 
 static void
@@ -197,6 +206,33 @@ op_setxattr(struct monitor *m, struct op *op)
 	return error;
 }
 
+/*
+ * What the kernel does itself at every write and change of owner, whoever's it
+ * is (capabilities(7), "File capabilities"), and the guest's kernel asks for:
+ * to remove it by its name would take CAP_SETFCAP.  A chown that changes
+ * nothing does it (ATTR_KILL_PRIV, fs/attr.c), with the set-id bits, too.  Those
+ * stay away: who restores them could restore what somebody else has taken.
+ */
+static int
+xattr_remove_capability(struct monitor *m, struct op *op)
+{
+	struct xattr_path xp;
+	int error;
+
+	error = xattr_path_inode(m, op, &xp);
+	if (error != 0)
+		return error;
+	/* As for every chown: see op_attr.c. */
+	creds_own(&op->creds);
+	if (xattr_get(m, &xp, op->data, NULL, 0) == -1 ||
+	    fchownat(xp.at.fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) == -1)
+		error = -errno;
+	else if (xattr_get(m, &xp, op->data, NULL, 0) != -1)
+		error = -EPERM;		/* a directory's stays */
+	xattr_path_close(&xp);
+	return error;
+}
+
 int
 op_removexattr(struct monitor *m, struct op *op)
 {
@@ -209,5 +245,7 @@ op_removexattr(struct monitor *m, struct op *op)
 	if (xattr_remove(m, &xp, op->data) == -1)
 		error = -errno;
 	xattr_path_close(&xp);
+	if (error == -EPERM && strcmp(op->data, XATTR_CAPABILITY) == 0)
+		error = xattr_remove_capability(m, op);
 	return error;
 }

@@ -473,6 +473,39 @@ test_acl_setid(struct p9_env *e)
 	}
 }
 
+/* The one removal that needs no privilege, since each write would do it. */
+static void
+test_capability(struct p9_env *e)
+{
+	static const char value[20] = "\1\0\0\2\0\40";
+	const char *name = "security.capability";
+	struct stat st;
+
+	host_write(host(e, FILE_NAME), "content", 06755, 1000, 1001);
+	is_result(p9_lremovexattr(&e->c, guest(e, FILE_NAME), name), -ENODATA,
+	    "remove what is not there");
+	host_lstat(host(e, FILE_NAME), &st);
+	tap_is_oct(st.st_mode & 07777, 06755, "does nothing");
+	if (lsetxattr(host(e, FILE_NAME), name, value, sizeof(value), 0) != 0)
+		tap_bail("%s", name);
+	is_result(p9_lremovexattr(&e->c, guest(e, FILE_NAME), name), 0,
+	    "remove it");
+	tap_ok(lgetxattr(host(e, FILE_NAME), name, big, sizeof(big)) == -1,
+	    "is gone");
+	host_lstat(host(e, FILE_NAME), &st);
+	tap_ok((st.st_mode & 07777) == 0755 && st.st_uid == 1000 &&
+	    st.st_gid == 1001, "with the set-id bits, and nothing else");
+	is_result(p9_lremovexattr(&e->c, guest(e, "missing"), name), -ENOENT,
+	    "of a missing file");
+	host_symlink(FILE_NAME, host(e, "capable"));
+	if (lsetxattr(host(e, FILE_NAME), name, value, sizeof(value), 0) != 0)
+		tap_bail("%s", name);
+	is_result(p9_lremovexattr(&e->c, guest(e, "capable"), name), -ENODATA,
+	    "of a link to it");
+	tap_ok(lgetxattr(host(e, FILE_NAME), name, big, sizeof(big)) == 20,
+	    "is not of the file");
+}
+
 static const struct p9_test tests[] = {
 	{ "set", test_set },
 	{ "get", test_get },
@@ -485,6 +518,7 @@ static const struct p9_test tests[] = {
 	{ "names", test_names },
 	{ "privileged", test_privileged },
 	{ "kinds", test_kinds },
+	{ "capability", test_capability },
 	{ "acl", test_acl },
 	{ "acl-setid", test_acl_setid },
 };

@@ -228,6 +228,63 @@ test_malformed(struct virtiofs_env *e)
 	    "the host's are as they were");
 }
 
+/* What setcap(8) writes: CAP_NET_RAW, permitted; struct vfs_cap_data. */
+static const char capability[20] = "\1\0\0\2\0\40";
+
+static void
+host_set_capability(const char *path)
+{
+	if (lsetxattr(path, "security.capability", capability,
+	    sizeof(capability), 0) != 0)
+		tap_bail("%s", path);
+}
+
+/*
+ * Linux removes a file's capabilities before each write and change of owner,
+ * whoever does it: that takes no privilege here, and nothing else is removed.
+ */
+static void
+test_capability(struct virtiofs_env *e)
+{
+	static const mode_t modes[] = { 0755, 06755, 02745, 01644 };
+	const char *name = "security.capability";
+	struct stat st;
+	char path[16], value[32];
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		snprintf(path, sizeof(path), "file%zu", i);
+		host_write(host_path(e, path), "content", modes[i], 1000,
+		    1001);
+		host_set_capability(host_path(e, path));
+		is_reply(fuse_removexattr(&e->c, node(e, path), name), 0,
+		    "remove it from mode %o", modes[i]);
+		tap_ok(lgetxattr(host_path(e, path), name, value,
+		    sizeof(value)) == -1 && errno == ENODATA, "is gone");
+		host_lstat(host_path(e, path), &st);
+		/* With the set-id bits, as where the host's file is written. */
+		if (e->kind == VIRTIOFS_PRIVFSD || e->kind == VIRTIOFS_DROPIN)
+			tap_is_oct(st.st_mode & 07777, modes[i] & 01777,
+			    "its mode");
+		tap_ok(st.st_uid == 1000 && st.st_gid == 1001,
+		    "its owner stays");
+		tap_ok(strcmp(host_read(host_path(e, path)), "content") == 0,
+		    "its content too");
+	}
+	host_write(host_path(e, "none"), "", 06755, 0, 0);
+	is_reply(fuse_removexattr(&e->c, node(e, "none"), name), -ENODATA,
+	    "remove what is not there");
+	host_lstat(host_path(e, "none"), &st);
+	tap_is_oct(st.st_mode & 07777, 06755, "does nothing");
+	if (e->kind == VIRTIOFS_C || e->kind == VIRTIOFS_RUST)
+		return;
+	host_mkdir(host_path(e, "dir"), 0755, 0, 0);
+	host_set_capability(host_path(e, "dir"));
+	is_reply(fuse_removexattr(&e->c, node(e, "dir"), name), -EPERM,
+	    "a directory's takes the privilege");
+	is_reply(fuse_setxattr(&e->c, node(e, "none"), name, capability,
+	    sizeof(capability), 0), -EPERM, "to set it does");
+}
+
 static const struct virtiofs_test tests[] = {
 	{ "basic", test_basic },
 	{ "flags", test_flags },
@@ -235,6 +292,7 @@ static const struct virtiofs_test tests[] = {
 	{ "large", test_large },
 	{ "names", test_names },
 	{ "malformed", test_malformed },
+	{ "capability", test_capability },
 };
 
 int
