@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "worker/fuse_ops.h"
 #include "worker/fuse_reply.h"
@@ -138,17 +139,22 @@ fuse_op_init(struct fuse_request *request)
 	return monitor_reset(request->queue->monitor, init_finish, request);
 }
 
+/* Nothing of the monitor's is left of it. */
+static void
+session_over(struct fuse_session *session)
+{
+	session->initialised = false;
+	file_table_clear(&session->files);
+}
+
 static void
 destroy_finish(void *arg, const struct monitor_reply *reply,
     const uint8_t *data, int fd)
 {
 	struct fuse_request *request = arg;
-	struct fuse_session *session = request->queue->session;
 
-	if (reply->error == 0) {
-		session->initialised = false;
-		file_table_clear(&session->files);
-	}
+	if (reply->error == 0)
+		session_over(request->queue->session);
 	fuse_reply_status(request, reply, data, fd);
 }
 
@@ -156,4 +162,27 @@ int
 fuse_op_destroy(struct fuse_request *request)
 {
 	return monitor_reset(request->queue->monitor, destroy_finish, request);
+}
+
+static void
+session_end_finish(void *arg, const struct monitor_reply *reply,
+    const uint8_t *data, int fd)
+{
+	struct fuse_queue *queue = arg;
+
+	(void)data;
+	if (fd != -1)
+		close(fd);
+	if (reply->error == 0)
+		session_over(queue->session);
+	queue->ended(queue->ended_arg, reply->error);
+}
+
+int
+fuse_session_end(struct fuse_queue *queue, void (*done)(void *, int),
+    void *arg)
+{
+	queue->ended = done;
+	queue->ended_arg = arg;
+	return monitor_reset(queue->monitor, session_end_finish, queue);
 }

@@ -58,6 +58,8 @@ struct fuse_queue {
 	struct fuse_request    **waiting_end;
 	struct monitor_forget	 forgets[FUSE_FORGETS];	/* not sent yet */
 	uint32_t		 nforgets;
+	void			(*ended)(void *arg, int error);
+	void			*ended_arg;	/* fuse_session_end()'s */
 	struct log_limit	 malformed;
 	/* The strings of the request that is being dispatched. */
 	char			 scratch[FUSE_SCRATCH];
@@ -139,6 +141,15 @@ struct fuse_request {
 int	fuse_session_init(struct fuse_session *session,
 	    const struct worker_fuse_config *config);
 void	fuse_session_destroy(struct fuse_session *session);
+
+/*
+ * Ends the guest's session, by way of a queue and in its thread, while no queue
+ * has a request in progress: what DESTROY does, for a device that is no more.
+ * `done` is called with `arg` and 0 or -errno, once, when it is over.  Returns
+ * 0, or -EAGAIN if no slot of the lane is free: `done` is never called then.
+ */
+int	fuse_session_end(struct fuse_queue *queue,
+	    void (*done)(void *arg, int error), void *arg);
 
 void	fuse_queue_init(struct fuse_queue *queue, struct fuse_session *session,
 	    struct monitor_client *monitor, struct io_port *io,

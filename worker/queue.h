@@ -50,7 +50,8 @@ struct queue_ring {
 enum queue_command {
 	QUEUE_START,		/* begin with the ring */
 	QUEUE_UPDATE,		/* go on with other descriptors or memory */
-	QUEUE_STOP		/* finish what was taken, then let go of it */
+	QUEUE_STOP,		/* finish what was taken, then let go of it */
+	QUEUE_END_SESSION	/* for all queues, all of which are stopped */
 };
 
 struct queue_answer {

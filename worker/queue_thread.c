@@ -258,7 +258,16 @@ queue_command(struct queue *queue)
 	case QUEUE_STOP:
 		queue->stopping = true;
 		break;
+	case QUEUE_END_SESSION:
+		queue->ending_session = true;
+		break;
 	}
+}
+
+static void
+queue_session_ended(void *arg, int error)
+{
+	queue_answer(arg, error, 0);
 }
 
 /* All that was taken is given back. */
@@ -307,6 +316,10 @@ queue_turn(struct queue *queue)
 	if (io_port_reap(&queue->io) > 0 || n != 0)
 		worked = true;
 	waiting = fuse_queue_continue(&queue->fuse);
+	/* FORGETs may still have all slots; the last of them wakes us. */
+	if (queue->ending_session && fuse_session_end(&queue->fuse,
+	    queue_session_ended, queue) == 0)
+		queue->ending_session = false;
 	if (queue->started && virtqueue_flush(&queue->vq))
 		queue_signal(queue->call);
 	if (queue->stopping && queue->in_flight == 0 && !waiting)

@@ -60,6 +60,7 @@ struct queue {
 	bool			 started;
 	bool			 enabled;
 	bool			 stopping;
+	bool			 ending_session;	/* to be asked for */
 	bool			 kicks_off;
 	uint32_t		 in_flight;
 	uint32_t		 nrequests;

@@ -79,7 +79,7 @@ static const struct row rows[VHOST_USER_REQUEST_MAX] = {
 	    .needs = NEEDS_ALL_STOPPED,
 	    .handler = vhost_user_op_set_features },
 	[VHOST_USER_SET_OWNER] = { .name = "SET_OWNER", SIZE(0),
-	    .handler = vhost_user_op_nothing },
+	    .needs = NEEDS_ALL_STOPPED, .handler = vhost_user_op_set_owner },
 	/* Deprecated; "It is recommended that back-ends [...] ignore" it. */
 	[VHOST_USER_RESET_OWNER] = { .name = "RESET_OWNER", SIZE(0),
 	    .handler = vhost_user_op_nothing },

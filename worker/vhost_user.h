@@ -56,12 +56,15 @@ struct vhost_user_backend {
 	int	(*update)(void *arg, uint32_t index);
 	/* Finishes what is begun, ends started rings, stores their bases. */
 	int	(*stop)(void *arg, uint32_t index);
+	/* Ends what the guest has begun.  All rings are stopped. */
+	int	(*renew)(void *arg);
 };
 
 struct vhost_user {
 	int				 sock;		/* the caller's */
 	const struct vhost_user_backend	*backend;
 	void				*arg;
+	bool				 owned;		/* SET_OWNER came */
 	/* The device. */
 	struct vhost_user_fs_config	 config;
 	uint64_t			 protocol_offered;

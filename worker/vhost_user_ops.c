@@ -136,9 +136,44 @@ ring_stopped(struct vhost_user_vring *vring)
 	close_fd(&vring->kick);
 }
 
+/* What is left is as it was before the front-end told anything of it. */
+static void
+device_clear(struct vhost_user *vu)
+{
+	for (size_t i = 0; i < VIRTIOFS_QUEUES; i++)
+		vhost_user_ring_clear(&vu->vrings[i]);
+	vu->features = 0;
+	vu->status = 0;
+}
+
 /*
  * Negotiation.
  */
+
+/*
+ * "Session start".  A front-end whose device is taken out and put in again
+ * (QEMU's device_del and device_add) goes on with the same connection, and a
+ * second SET_OWNER is all that says so: nothing of the device before may be
+ * there.  QEMU has settled the protocol features for the new one by then.
+ */
+int
+vhost_user_op_set_owner(struct vhost_user *vu)
+{
+	struct guest_memory *memory;
+
+	if (!vu->owned) {
+		vu->owned = true;
+		return 0;
+	}
+	memory = guest_memory_new();
+	if (memory == NULL)
+		return -ENOMEM;
+	log_debug("vhost-user: a new device");
+	guest_memory_release(vu->memory);
+	vu->memory = memory;
+	device_clear(vu);
+	return vu->backend->renew(vu->arg);
+}
 
 int
 vhost_user_op_nothing(struct vhost_user *vu)
@@ -495,10 +530,6 @@ vhost_user_op_reset_device(struct vhost_user *vu)
 void
 vhost_user_after_reset_device(struct vhost_user *vu, int result)
 {
-	if (result != 0)
-		return;
-	for (size_t i = 0; i < VIRTIOFS_QUEUES; i++)
-		vhost_user_ring_clear(&vu->vrings[i]);
-	vu->features = 0;
-	vu->status = 0;
+	if (result == 0)
+		device_clear(vu);
 }

@@ -26,6 +26,7 @@ void	vhost_user_ring_clear(struct vhost_user_vring *vring);
 
 int	vhost_user_op_get_features(struct vhost_user *vu);
 int	vhost_user_op_set_features(struct vhost_user *vu);
+int	vhost_user_op_set_owner(struct vhost_user *vu);
 int	vhost_user_op_nothing(struct vhost_user *vu);
 int	vhost_user_op_get_protocol_features(struct vhost_user *vu);
 int	vhost_user_op_set_protocol_features(struct vhost_user *vu);

@@ -212,10 +212,29 @@ virtiofs_start(void *arg, uint32_t index)
 	return VHOST_USER_PENDING;
 }
 
+/*
+ * The session is of all queues, so any of them can end it.  Without one there
+ * never was a request.
+ */
+static int
+virtiofs_renew(void *arg)
+{
+	struct virtiofs *v = arg;
+
+	for (uint32_t i = 0; i < VIRTIOFS_QUEUES; i++) {
+		if (v->queues[i].queue == NULL)
+			continue;
+		virtiofs_post(v, i, QUEUE_END_SESSION);
+		return VHOST_USER_PENDING;
+	}
+	return 0;
+}
+
 static const struct vhost_user_backend virtiofs_backend = {
 	.start = virtiofs_start,
 	.update = virtiofs_update,
-	.stop = virtiofs_stop
+	.stop = virtiofs_stop,
+	.renew = virtiofs_renew
 };
 
 /* Takes the answer of one queue, if it has come. */

@@ -323,6 +323,66 @@ test_reset_device(void **state)
 	assert_int_equal(rings.started, 2);
 }
 
+/* The first one says who it is, the next one that the device is another. */
+static void
+test_owner(void **state)
+{
+	uint64_t protocol;
+
+	(void)state;
+	vhost_negotiate();
+	assert_int_equal(acked_good(VHOST_USER_SET_MEM_TABLE, 1), 0);
+	assert_int_equal(acked_good(VHOST_USER_SET_OWNER, 0), 0);
+	assert_int_equal(guest_memory_count(vu.memory), 1);
+	assert_int_equal(rings.renewed, 0);
+	vhost_set_up_ring();
+	assert_int_equal(acked_u64(VHOST_USER_SET_STATUS, 0xf, 0), 0);
+	assert_int_equal(acked_good(VHOST_USER_SET_VRING_KICK, 1), 0);
+	assert_int_equal(acked_good(VHOST_USER_SET_VRING_CALL, 1), 0);
+	assert_int_equal(acked_state(VHOST_USER_SET_VRING_ENABLE, RING, 1), 0);
+	/* Not while it works. */
+	assert_int_equal(acked_good(VHOST_USER_SET_OWNER, 0), 1);
+	assert_int_equal(rings.renewed, 0);
+	assert_true(vu.vrings[RING].started);
+	assert_int_equal(vhost_get_base(RING), 77);
+	protocol = vu.protocol_features;
+	assert_int_equal(acked_good(VHOST_USER_SET_OWNER, 0), 0);
+	assert_int_equal(rings.renewed, 1);
+	assert_int_equal(guest_memory_count(vu.memory), 0);
+	assert_int_equal(vu.vrings[RING].size, 0);
+	assert_int_equal(vu.vrings[RING].call, -1);
+	assert_false(vu.vrings[RING].has_base);
+	assert_false(vu.vrings[RING].enabled);
+	assert_int_equal(vu.features, 0);
+	assert_int_equal(vu.protocol_features, protocol);
+	assert_int_equal(vhost_get_u64(VHOST_USER_GET_STATUS), 0);
+	/* The same regions again. */
+	assert_int_equal(acked_good(VHOST_USER_ADD_MEM_REG, 1), 0);
+	vhost_set_up_ring();
+	assert_int_equal(acked_good(VHOST_USER_SET_VRING_KICK, 1), 0);
+	assert_int_equal(rings.started, 2);
+}
+
+/* Nothing else is looked at until the session is over. */
+static void
+test_owner_pending(void **state)
+{
+	union vhost_user_payload reply;
+
+	(void)state;
+	vhost_negotiate();
+	assert_int_equal(acked_good(VHOST_USER_SET_OWNER, 0), 0);
+	rings.result = VHOST_USER_PENDING;
+	vhost_send(VHOST_USER_SET_OWNER, NEED_REPLY, 0, NULL, 0);
+	assert_int_equal(vhost_user_receive(&vu), 0);
+	assert_false(vhost_user_wants_input(&vu));
+	assert_int_equal(vhost_reply(0, &reply), -1);
+	assert_int_equal(vhost_user_finish(&vu, 0), 0);
+	assert_int_equal(vhost_reply(VHOST_USER_SET_OWNER, &reply), 8);
+	assert_int_equal(reply.u64, 0);
+	assert_true(vhost_user_wants_input(&vu));
+}
+
 /*
  * Waiting for the rings.
  */
@@ -441,6 +501,8 @@ main(void)
 		TEST(test_enabled_from_start),
 		TEST(test_status),
 		TEST(test_reset_device),
+		TEST(test_owner),
+		TEST(test_owner_pending),
 		TEST(test_pending),
 		TEST(test_start_fails),
 		TEST(test_kick_fails),

@@ -38,6 +38,7 @@
 #include "ring_driver.h"
 #include "vhost_sample.h"
 #include "worker/fuse_request.h"
+#include "worker/queue_thread.h"
 #include "worker/virtiofs.h"
 
 #define BOUND_S		120	/* no test may hang */
@@ -69,6 +70,7 @@ static int fds_before;
 static sem_t release;
 static _Atomic unsigned int taken;
 static _Atomic unsigned int refused;
+static _Atomic unsigned int ends;	/* of the session, asked for */
 
 /*
  * FUSE's place.
@@ -104,6 +106,20 @@ fuse_queue_continue(struct fuse_queue *queue)
 {
 	(void)queue;
 	return false;
+}
+
+/* As if the slots of its lane were taken at first. */
+int
+fuse_session_end(struct fuse_queue *queue, void (*done)(void *, int),
+    void *arg)
+{
+	(void)queue;
+	if (atomic_fetch_add(&ends, 1) % 2 == 0) {
+		wakeup_ring(&((struct queue *)arg)->wakeup);
+		return -EAGAIN;
+	}
+	done(arg, 0);
+	return 0;
 }
 
 static void
@@ -234,6 +250,7 @@ set_up(void **state)
 	sem_init(&release, 0, 0);
 	atomic_store(&taken, 0);
 	atomic_store(&refused, 0);
+	atomic_store(&ends, 0);
 	assert_int_equal(driver_open(&driver, &ring), 0);
 	make_lanes();
 	assert_int_equal(channel_create(&channel, &worker_channel), 0);
@@ -360,6 +377,12 @@ negotiate(void)
 	post(VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_VERSION, &protocol,
 	    sizeof(protocol), -1);
 	assert_int_equal(acked_u64(VHOST_USER_SET_FEATURES, features, -1), 0);
+}
+
+static uint64_t
+acked_owner(void)
+{
+	return acked(VHOST_USER_SET_OWNER, NULL, 0, -1);
 }
 
 static uint64_t
@@ -869,6 +892,35 @@ test_all_queues(void **state)
 	collect(DEPTH);
 }
 
+/* One device after the other: the session ends by any queue there is. */
+static void
+test_new_device(void **state)
+{
+	(void)state;
+	negotiate();
+	assert_int_equal(acked_owner(), 0);
+	assert_int_equal(acked_owner(), 0);
+	assert_int_equal(atomic_load(&ends), 0);
+	for (unsigned int i = 1; i <= 20; i++) {
+		negotiate();
+		assert_int_equal(set_memory(), 0);
+		assert_int_equal(start_ring(RING, driver_base(&driver)), 0);
+		assert_int_equal(enable(1), 0);
+		offer(REQUEST_HELD, 2);
+		await_taken((DEPTH + 2) * (i - 1) + 2);
+		offer(REQUEST_NOW, DEPTH);
+		collect(DEPTH);
+		assert_int_equal(acked_owner(), 1);
+		let_go(2);
+		ask_base();
+		get_base();
+		assert_int_equal(acked_owner(), 0);
+		assert_int_equal(atomic_load(&ends), 2 * i);
+		assert_int_equal(change_high(VHOST_USER_REM_MEM_REG, -1), 1);
+		driver_reset(&driver, 0);
+	}
+}
+
 /* A ring that was told no base begins at its beginning, also after a reset. */
 static void
 test_no_base(void **state)
@@ -1055,6 +1107,7 @@ main(void)
 		TESTS(test_memory),
 		TESTS(test_memory_lost),
 		TESTS(test_all_queues),
+		TESTS(test_new_device),
 		TESTS(test_no_base),
 		TESTS(test_end),
 		TESTS(test_end_unused),

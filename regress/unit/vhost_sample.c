@@ -79,10 +79,20 @@ rings_stop(void *arg, uint32_t index)
 	return rings->result;
 }
 
+static int
+rings_renew(void *arg)
+{
+	struct vhost_rings *rings = arg;
+
+	rings->renewed++;
+	return rings->result;
+}
+
 const struct vhost_user_backend vhost_rings_backend = {
 	.start = rings_start,
 	.update = rings_update,
-	.stop = rings_stop
+	.stop = rings_stop,
+	.renew = rings_renew
 };
 
 int

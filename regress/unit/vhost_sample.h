@@ -31,6 +31,7 @@ struct vhost_rings {
 	unsigned int	started;	/* calls */
 	unsigned int	updated;
 	unsigned int	stopped;
+	unsigned int	renewed;
 	uint32_t	index;		/* of the last call */
 	struct vhost_user *vu;
 };
