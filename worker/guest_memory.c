@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -112,22 +113,34 @@ region_is_sane(const struct guest_memory_region *region)
 /* Stores where in `map` the region belongs.  Returns 0 or -errno. */
 static int
 region_place(const struct guest_memory *map,
-    const struct guest_memory_region *region, size_t *place_out)
+    const struct guest_memory_region *region, size_t *place_out,
+    struct reason *why)
 {
 	const struct guest_memory_region *other;
 	size_t i;
 
 	if (!region_is_sane(region))
-		return -EINVAL;
+		return reason_give(why, -EINVAL, "a region of %#" PRIx64
+		    " bytes at %#" PRIx64 " (in the front-end %#" PRIx64
+		    ", in the file %#" PRIx64 ") is empty or wraps around",
+		    region->size, region->guest_addr, region->user_addr,
+		    region->mmap_offset);
 	for (i = 0; i < map->count; i++) {
 		other = &map->ranges[i].region;
 		if (region->guest_addr + region->size <= other->guest_addr)
 			break;
 		if (other->guest_addr + other->size > region->guest_addr)
-			return -EINVAL;
+			return reason_give(why, -EINVAL, "a region of %#"
+			    PRIx64 " bytes at %#" PRIx64 " overlaps the one of %#"
+			    PRIx64 " bytes at %#" PRIx64 " that is there",
+			    region->size, region->guest_addr, other->size,
+			    other->guest_addr);
 	}
 	*place_out = i;
-	return map->count < GUEST_MEMORY_REGIONS_MAX ? 0 : -ENOSPC;
+	if (map->count < GUEST_MEMORY_REGIONS_MAX)
+		return 0;
+	return reason_give(why, -ENOSPC, "there are %zu regions already",
+	    map->count);
 }
 
 /*
@@ -147,25 +160,42 @@ mapping_unit(const struct stat *st)
 	return page;
 }
 
+/* fstat(2) itself: the C library's makes it one that takes a path. */
+static int
+check_file(const struct guest_memory_region *region, int fd, struct stat *st,
+    struct reason *why)
+{
+	if (syscall(SYS_fstat, fd, st) == -1)
+		return reason_give(why, -errno, "its file: %s",
+		    strerror(errno));
+	if (!S_ISREG(st->st_mode))
+		return reason_give(why, -EINVAL, "the region at %#" PRIx64
+		    " is in no regular file, as a memfd is (mode %#o)",
+		    region->guest_addr, (unsigned int)st->st_mode);
+	if (region->mmap_offset + region->size > (uint64_t)st->st_size)
+		return reason_give(why, -EINVAL, "the region at %#" PRIx64
+		    " has %#" PRIx64 " bytes from %#" PRIx64 " on, of a file of"
+		    " %#" PRIx64, region->guest_addr, region->size,
+		    region->mmap_offset, (uint64_t)st->st_size);
+	return 0;
+}
+
 /*
  * Maps the region and what is around it up to the next unit.  Its front-end can
  * cut the file short later: that is SIGBUS, and its own session's end.
  */
 static int
 range_map(struct range *range, const struct guest_memory_region *region,
-    int fd)
+    int fd, struct reason *why)
 {
 	uint64_t unit, before, len;
 	struct mapping *mapping;
 	struct stat st;
 	int error;
 
-	/* fstat(2) itself: the C library's makes it one that takes a path. */
-	if (syscall(SYS_fstat, fd, &st) == -1)
-		return -errno;
-	if (!S_ISREG(st.st_mode) ||
-	    region->mmap_offset + region->size > (uint64_t)st.st_size)
-		return -EINVAL;
+	error = check_file(region, fd, &st, why);
+	if (error != 0)
+		return error;
 	unit = mapping_unit(&st);
 	before = region->mmap_offset & (unit - 1);
 	len = (before + region->size + unit - 1) & ~(unit - 1);
@@ -179,7 +209,9 @@ range_map(struct range *range, const struct guest_memory_region *region,
 	if (mapping->base == MAP_FAILED) {
 		error = -errno;
 		free(mapping);
-		return error;
+		return reason_give(why, error, "cannot map the region at %#"
+		    PRIx64 ", %#" PRIx64 " bytes: %s", region->guest_addr,
+		    len, strerror(-error));
 	}
 	range->region = *region;
 	range->bytes = (uint8_t *)mapping->base + before;
@@ -190,14 +222,14 @@ range_map(struct range *range, const struct guest_memory_region *region,
 int
 guest_memory_add(const struct guest_memory *map,
     const struct guest_memory_region *region, int fd,
-    struct guest_memory **out)
+    struct guest_memory **out, struct reason *why)
 {
 	struct guest_memory *changed = NULL;
 	struct range range;
-	size_t place;
+	size_t place = 0;
 	int error;
 
-	error = region_place(map, region, &place);
+	error = region_place(map, region, &place, why);
 	if (error != 0)
 		goto out;
 	changed = map_alloc(map->count + 1);
@@ -205,7 +237,7 @@ guest_memory_add(const struct guest_memory *map,
 		error = -ENOMEM;
 		goto out;
 	}
-	error = range_map(&range, region, fd);
+	error = range_map(&range, region, fd, why);
 	if (error != 0)
 		goto out;
 	map_append(changed, map, 0, place);
@@ -222,7 +254,8 @@ out:
 
 int
 guest_memory_remove(const struct guest_memory *map,
-    const struct guest_memory_region *region, struct guest_memory **out)
+    const struct guest_memory_region *region, struct guest_memory **out,
+    struct reason *why)
 {
 	const struct guest_memory_region *have;
 	struct guest_memory *changed;
@@ -236,7 +269,10 @@ guest_memory_remove(const struct guest_memory *map,
 			break;
 	}
 	if (i == map->count)
-		return -ENOENT;
+		return reason_give(why, -ENOENT, "none of the %zu regions is "
+		    "one of %#" PRIx64 " bytes at %#" PRIx64
+		    " (in the front-end %#" PRIx64 ")", map->count,
+		    region->size, region->guest_addr, region->user_addr);
 	changed = map_alloc(map->count - 1);
 	if (changed == NULL)
 		return -ENOMEM;

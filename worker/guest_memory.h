@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/reason.h"
+
 #define GUEST_MEMORY_REGIONS_MAX	509	/* what QEMU uses at most */
 
 /* vhost-user.rst, "A region is represented by". */
@@ -24,6 +26,16 @@ struct guest_memory_region {
 	uint64_t	user_addr;	/* of the front-end's own */
 	uint64_t	mmap_offset;	/* in the descriptor's file */
 };
+
+/*
+ * What to do if something is in no region: the memory of a machine is its
+ * monitor's alone unless it is told otherwise.
+ */
+#define GUEST_MEMORY_ADVICE						\
+	"all of the guest's memory has to be shared (QEMU: "		\
+	"-object memory-backend-memfd,id=mem,size=SIZE,share=on "	\
+	"-numa node,memdev=mem; libvirt: <access mode='shared'/> in "	\
+	"<memoryBacking>; others: shared=on)"
 
 struct guest_memory;
 
@@ -41,22 +53,22 @@ void	guest_memory_release(struct guest_memory *map);
 
 /*
  * Stores a map with one reference that has the regions of `map` and `region`.
- * Takes `fd`, also when it fails.  Returns 0 or -errno: -EINVAL if the region
- * is empty, wraps around, overlaps another at the guest's addresses or reaches
- * beyond the end of its file; -ENOSPC if there are too many; what fstat(2) and
- * mmap(2) fail with.
+ * Takes `fd`, also when it fails.  Returns 0 or -errno, with the reason in
+ * `why`: -EINVAL if the region is empty, wraps around, overlaps another at the
+ * guest's addresses or reaches beyond the end of its file; -ENOSPC if there are
+ * too many; what fstat(2) and mmap(2) fail with.
  */
 int	guest_memory_add(const struct guest_memory *map,
 	    const struct guest_memory_region *region, int fd,
-	    struct guest_memory **out);
+	    struct guest_memory **out, struct reason *why);
 
 /*
  * The same without the region that has these two addresses and this size.
- * Returns 0, -ENOENT or -ENOMEM.
+ * Returns 0, -ENOENT or -ENOMEM, with the reason in `why`.
  */
 int	guest_memory_remove(const struct guest_memory *map,
 	    const struct guest_memory_region *region,
-	    struct guest_memory **out);
+	    struct guest_memory **out, struct reason *why);
 
 size_t	guest_memory_count(const struct guest_memory *map);
 

@@ -92,6 +92,8 @@ queue_new(const struct queue_parts *parts)
 	queue->kick = queue->call = queue->err = -1;
 	queue->bad_chains = (struct log_limit){ .burst = 8,
 	    .interval_ms = 10000 };
+	queue->stray_chains = (struct log_limit){ .burst = 2,
+	    .interval_ms = 60000 };
 	error = queue_prepare(queue);
 	if (error == 0)
 		error = queue_start_thread(queue);

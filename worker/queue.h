@@ -18,6 +18,7 @@
 #include "worker/fuse_request.h"
 #include "worker/guest_memory.h"
 #include "worker/io_pool.h"
+#include "worker/reason.h"
 #include "worker/virtqueue.h"
 #include "worker/wakeup.h"
 
@@ -57,6 +58,7 @@ enum queue_command {
 struct queue_answer {
 	int		error;		/* 0 or -errno; STOP cannot fail */
 	uint32_t	base;		/* STOP: as SET_VRING_BASE takes it */
+	struct reason	why;		/* of the error, if there is one */
 };
 
 /* Starts the thread.  Returns the queue, or NULL with the reason logged. */

@@ -14,6 +14,7 @@
 #include "worker/queue_thread.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,25 @@ queue_keep_iov(struct queue *queue, struct queue_request *request)
 	return 0;
 }
 
+/*
+ * Not the guest's fault if its rings are in shared memory, and others of its
+ * pages are not.
+ */
+static void
+queue_bad_chain(struct queue *queue, const struct virtqueue_chain *chain)
+{
+	if (chain->is_stray)
+		log_limited(&queue->stray_chains, LOG_LEVEL_WARN,
+		    "queue %u: a request at the guest's address %#" PRIx64
+		    " is not in the memory regions, of which there %s %zu: "
+		    GUEST_MEMORY_ADVICE, queue->parts.index, chain->stray,
+		    guest_memory_count(queue->memory) == 1 ? "is" : "are",
+		    guest_memory_count(queue->memory));
+	else
+		log_limited(&queue->bad_chains, LOG_LEVEL_DEBUG,
+		    "queue %u: a bad chain", queue->parts.index);
+}
+
 /* Takes one chain.  Returns as virtqueue_pop(). */
 static int
 queue_take(struct queue *queue, struct queue_request *request)
@@ -117,6 +137,8 @@ queue_take(struct queue *queue, struct queue_request *request)
 	n = virtqueue_pop(&queue->vq, queue->memory, queue->iov,
 	    &request->fuse.chain);
 	if (n <= 0) {
+		if (n == -EBADMSG)
+			queue_bad_chain(queue, &request->fuse.chain);
 		queue_request_put(queue, request);
 		return n;
 	}
@@ -160,10 +182,7 @@ queue_take_all(struct queue *queue)
 		if (n == 0)
 			break;
 		count++;
-		if (n == -EBADMSG)
-			log_limited(&queue->bad_chains, LOG_LEVEL_DEBUG,
-			    "queue %u: a bad chain", queue->parts.index);
-		else if (n < 0)
+		if (n < 0 && n != -EBADMSG)
 			queue_signal(queue->err);
 	}
 	return count;
@@ -176,7 +195,8 @@ queue_take_all(struct queue *queue)
 static void
 queue_answer(struct queue *queue, int error, uint32_t base)
 {
-	queue->answer = (struct queue_answer){ .error = error, .base = base };
+	queue->answer.error = error;
+	queue->answer.base = base;
 	atomic_store(&queue->answered, true);
 	wakeup_ring(queue->parts.owner);
 }
@@ -189,7 +209,8 @@ queue_watch_kick(struct queue *queue, int kick)
 	event = event_loop_watch(queue->base, kick, EV_READ | EV_ET,
 	    queue_event, NULL);
 	if (event == NULL)
-		return -EINVAL;
+		return reason_give(&queue->answer.why, -EINVAL, "ring %u's "
+		    "kick descriptor cannot be polled", queue->parts.index);
 	event_loop_unwatch(&queue->on_kick);
 	queue->on_kick = event;
 	queue->kick = kick;
@@ -202,8 +223,10 @@ queue_start(struct queue *queue, const struct queue_ring *ring)
 	int error;
 
 	error = virtqueue_start(&queue->vq, &ring->config, ring->memory);
-	if (error != 0)
+	if (error != 0) {
+		queue->answer.why = queue->vq.why;
 		return error;
+	}
 	error = queue_watch_kick(queue, ring->kick);
 	if (error != 0) {
 		virtqueue_stop(&queue->vq);
@@ -248,6 +271,7 @@ queue_command(struct queue *queue)
 	struct queue_ring ring = queue->ring;
 
 	atomic_store(&queue->posted, false);
+	reason_give(&queue->answer.why, 0, "%s", "");
 	switch (queue->command) {
 	case QUEUE_START:
 		queue_answer(queue, queue_start(queue, &ring), 0);

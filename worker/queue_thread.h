@@ -67,6 +67,7 @@ struct queue {
 	struct queue_request	*free;
 	struct queue_request	*requests[QUEUE_REQUESTS];
 	struct log_limit	 bad_chains;
+	struct log_limit	 stray_chains;
 	/* Large, and not zeroed. */
 	struct fuse_queue	 fuse;
 	struct iovec		 iov[VIRTQUEUE_IOV_MAX];

@@ -4,10 +4,12 @@
  * THE table of vhost-user messages, its checks, and the replies.  Parses
  * hostile input from the front-end.  Runs sandboxed.
  *
- * A request that cannot be carried out changes nothing and is logged.  A
- * front-end that asked is told (vhost-user.rst, "VHOST_USER_PROTOCOL_F_
- * REPLY_ACK"); one that waits for a value that there is none of would wait for
- * ever, and loses its connection.
+ * A request that cannot be carried out changes nothing and is logged, with what
+ * was wrong and what would be right.  A front-end that asked is told
+ * (vhost-user.rst, "VHOST_USER_PROTOCOL_F_REPLY_ACK"); one that waits for a
+ * value that there is none of would wait for ever, and loses its connection.
+ * So does one that did not ask whether its ring has started: else its guest
+ * would wait for ever.
  */
 #include "config.h"
 
@@ -58,6 +60,7 @@ struct row {
 	enum index_form	 index;
 	enum needs	 needs;
 	enum reply_form	 reply;
+	bool		 starts;	/* what the guest waits for */
 	int		(*handler)(struct vhost_user *);
 	void		(*after)(struct vhost_user *, int);
 };
@@ -104,6 +107,7 @@ static const struct row rows[VHOST_USER_REQUEST_MAX] = {
 	    .reply = REPLY_STATE, .handler = vhost_user_op_get_vring_base,
 	    .after = vhost_user_after_get_vring_base },
 	[VHOST_USER_SET_VRING_KICK] = { .name = "SET_VRING_KICK", SIZE_FD,
+	    .starts = true,
 	    .handler = vhost_user_op_set_vring_kick,
 	    .after = vhost_user_after_set_vring_kick },
 	[VHOST_USER_SET_VRING_CALL] = { .name = "SET_VRING_CALL", SIZE_FD,
@@ -256,13 +260,17 @@ reply_done(struct vhost_user *vu, const struct row *row)
 	return acknowledge(vu, 0);
 }
 
-/* Answers a request that was not carried out, as far as that is possible. */
+/*
+ * Answers a request that was not carried out, as far as that is possible.  An
+ * unknown one may be one whose sender waits for an answer.
+ */
 static int
-refuse(struct vhost_user *vu, const struct row *row, const char *why)
+refuse(struct vhost_user *vu, const struct row *row, int error)
 {
-	/* An unknown one may be one whose sender waits for an answer. */
-	bool closes = row->handler == NULL ? !wants_ack(vu) :
-	    row->reply == REPLY_U64 || row->reply == REPLY_STATE;
+	const char *why = vu->why.text[0] != '\0' ? vu->why.text :
+	    strerror(-error);
+	bool closes = row->reply == REPLY_U64 || row->reply == REPLY_STATE ||
+	    ((row->handler == NULL || row->starts) && !wants_ack(vu));
 
 	log_limited(&vu->refused, LOG_LEVEL_WARN,
 	    "vhost-user: %s (%" PRIu32 ") refused: %s%s", row->name,
@@ -290,40 +298,63 @@ message_end(struct vhost_user *vu)
 	vu->old_fd = -1;
 }
 
-static const char *
-check_needs(const struct vhost_user *vu, const struct row *row)
+static int
+need_protocol(struct vhost_user *vu, unsigned int feature, const char *name)
 {
-	const struct vhost_user_message *message = &vu->message;
-
-	switch (row->needs) {
-	case NEEDS_NOTHING:
-		return NULL;
-	case NEEDS_PROTOCOL_FEATURES:
-		return vhost_user_has(vu, VHOST_USER_F_PROTOCOL_FEATURES) ?
-		    NULL : "protocol features were not negotiated";
-	case NEEDS_CONFIG:
-		return has_protocol(vu, VHOST_USER_PROTOCOL_F_CONFIG) ? NULL :
-		    "CONFIG was not negotiated";
-	case NEEDS_MEM_SLOTS:
-		return has_protocol(vu,
-		    VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) ? NULL :
-		    "CONFIGURE_MEM_SLOTS was not negotiated";
-	case NEEDS_STATUS:
-		return has_protocol(vu, VHOST_USER_PROTOCOL_F_STATUS) ? NULL :
-		    "STATUS was not negotiated";
-	case NEEDS_RING_STOPPED:
-		return vu->vrings[message->payload.state.index].started ?
-		    "the ring is not stopped" : NULL;
-	case NEEDS_ALL_STOPPED:
-		return vhost_user_any_started(vu) ?
-		    "a ring is not stopped" : NULL;
-	}
-	return NULL;
+	if (has_protocol(vu, feature))
+		return 0;
+	return reason_give(&vu->why, -EINVAL,
+	    "protocol feature %s was not negotiated", name);
 }
 
-static const char *
-check_index(const struct vhost_user_message *message, const struct row *row)
+/* The ring itself, or the first that runs. */
+static int
+need_stopped(struct vhost_user *vu, uint32_t index)
 {
+	uint32_t end = index == VHOST_USER_ALL ? VIRTIOFS_QUEUES : index + 1;
+	uint32_t i = index == VHOST_USER_ALL ? 0 : index;
+
+	while (i < end && !vu->vrings[i].started)
+		i++;
+	if (i == end)
+		return 0;
+	return reason_give(&vu->why, -EBUSY, "ring %" PRIu32 " is not stopped "
+	    "(by GET_VRING_BASE)", i);
+}
+
+static int
+check_needs(struct vhost_user *vu, const struct row *row)
+{
+	switch (row->needs) {
+	case NEEDS_NOTHING:
+		return 0;
+	case NEEDS_PROTOCOL_FEATURES:
+		if (vhost_user_has(vu, VHOST_USER_F_PROTOCOL_FEATURES))
+			return 0;
+		return reason_give(&vu->why, -EINVAL,
+		    "feature PROTOCOL_FEATURES (bit 30) was not negotiated");
+	case NEEDS_CONFIG:
+		return need_protocol(vu, VHOST_USER_PROTOCOL_F_CONFIG,
+		    "CONFIG");
+	case NEEDS_MEM_SLOTS:
+		return need_protocol(vu,
+		    VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS,
+		    "CONFIGURE_MEM_SLOTS");
+	case NEEDS_STATUS:
+		return need_protocol(vu, VHOST_USER_PROTOCOL_F_STATUS,
+		    "STATUS");
+	case NEEDS_RING_STOPPED:
+		return need_stopped(vu, vu->message.payload.state.index);
+	case NEEDS_ALL_STOPPED:
+		return need_stopped(vu, VHOST_USER_ALL);
+	}
+	return 0;
+}
+
+static int
+check_index(struct vhost_user *vu, const struct row *row)
+{
+	const struct vhost_user_message *message = &vu->message;
 	uint64_t index = 0;
 	bool has_fd;
 
@@ -334,28 +365,52 @@ check_index(const struct vhost_user_message *message, const struct row *row)
 		    VHOST_USER_VRING_NO_FD;
 		has_fd = (message->payload.u64 & VHOST_USER_VRING_NO_FD) == 0;
 		if (has_fd != (message->nfds == 1))
-			return "a descriptor too many or too few";
+			return reason_give(&vu->why, -EINVAL, "%zu descriptors "
+			    "with the number %#" PRIx64 ", whose bit 8 says "
+			    "that there is %s", message->nfds,
+			    message->payload.u64, has_fd ? "one" : "none");
 	}
-	return index < VIRTIOFS_QUEUES ? NULL : "there is no such ring";
+	if (index < VIRTIOFS_QUEUES)
+		return 0;
+	return reason_give(&vu->why, -EINVAL, "there is no ring %" PRIu64
+	    ": they are 0 to %d", index, VIRTIOFS_QUEUES - 1);
 }
 
-/* Checks all columns.  Returns NULL or what is wrong. */
-static const char *
-check(const struct vhost_user *vu, const struct row *row)
+/* How much of it there is. */
+static int
+check_form(struct vhost_user *vu, const struct row *row)
 {
 	const struct vhost_user_message *message = &vu->message;
-	const char *why;
+	uint32_t size = message->header.size;
 
-	if (row->handler == NULL)
-		return "it is not supported";
-	if (message->header.size < row->least ||
-	    message->header.size > row->most)
-		return "wrong size";
+	if (row->least == row->most && size != row->least)
+		return reason_give(&vu->why, -EINVAL, "its payload has %" PRIu32
+		    " bytes, not %u", size, row->least);
+	if (size < row->least || size > row->most)
+		return reason_give(&vu->why, -EINVAL, "its payload has %" PRIu32
+		    " bytes, not %u to %u", size, row->least, row->most);
 	if (message->surplus || message->nfds < row->fds_least ||
 	    message->nfds > row->fds_most)
-		return "wrong number of descriptors";
-	why = check_index(message, row);
-	return why != NULL ? why : check_needs(vu, row);
+		return reason_give(&vu->why, -EINVAL, "it comes with %zu%s "
+		    "descriptors, where %u to %u are due", message->nfds,
+		    message->surplus ? " and more" : "", row->fds_least,
+		    row->fds_most);
+	return 0;
+}
+
+/* Checks all columns.  Returns 0 or -errno. */
+static int
+check(struct vhost_user *vu, const struct row *row)
+{
+	int error;
+
+	if (row->handler == NULL)
+		return reason_give(&vu->why, -EOPNOTSUPP,
+		    "it is not supported");
+	error = check_form(vu, row);
+	if (error == 0)
+		error = check_index(vu, row);
+	return error != 0 ? error : check_needs(vu, row);
 }
 
 /* The handler is through. */
@@ -366,8 +421,7 @@ conclude(struct vhost_user *vu, int result)
 
 	if (row->after != NULL)
 		row->after(vu, result);
-	result = result == 0 ? reply_done(vu, row) :
-	    refuse(vu, row, strerror(-result));
+	result = result == 0 ? reply_done(vu, row) : refuse(vu, row, result);
 	message_end(vu);
 	return result;
 }
@@ -376,11 +430,12 @@ static int
 carry_out(struct vhost_user *vu)
 {
 	const struct row *row = row_of(&vu->message);
-	const char *why = check(vu, row);
 	int result;
 
-	if (why != NULL) {
-		result = refuse(vu, row, why);
+	vu->why.text[0] = '\0';
+	result = check(vu, row);
+	if (result != 0) {
+		result = refuse(vu, row, result);
 		message_end(vu);
 		return result;
 	}

@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "worker/guest_memory.h"
+#include "worker/reason.h"
 #include "worker/vhost_user_proto.h"
 #include "worker/vhost_user_wire.h"
 #include "worker/virtiofs.h"
@@ -45,7 +46,7 @@ struct vhost_user;
 
 /*
  * Who runs the rings.  Each function returns 0 if it is done, -errno if it
- * cannot be, or VHOST_USER_PENDING.  It uses the descriptors of `vu->vrings`
+ * cannot be, with the reason in `vu->why`, or VHOST_USER_PENDING.  It uses the descriptors of `vu->vrings`
  * and `vu->memory` as they are then, and until it is told others or to stop:
  * they stay the connection's.
  */
@@ -78,6 +79,7 @@ struct vhost_user {
 	struct vhost_user_message	 message;
 	struct vhost_user_reply		 reply;
 	int				 old_fd;	/* it replaces; or -1 */
+	struct reason			 why;		/* it is refused */
 	struct log_limit		 refused;
 };
 
@@ -99,7 +101,10 @@ void	vhost_user_free(struct vhost_user *vu);
  */
 int	vhost_user_receive(struct vhost_user *vu);
 
-/* A pending request's result: 0 or -errno.  Returns as vhost_user_receive(). */
+/*
+ * A pending request's result: 0, or -errno with the reason in vu->why.  Returns
+ * as vhost_user_receive().
+ */
 int	vhost_user_finish(struct vhost_user *vu, int result);
 
 /* Whether to wait for input, or for room for output, or for the back-end. */

@@ -89,15 +89,19 @@ take_fd(struct vhost_user *vu, size_t i)
  * end would never be seen then.
  */
 static int
-check_eventfd(const struct vhost_user *vu)
+check_eventfd(struct vhost_user *vu)
 {
 	struct stat st;
 
 	if (vu->message.nfds == 0)
 		return 0;
 	if (syscall(SYS_fstat, vu->message.fds[0], &st) == -1)
-		return -errno;
-	return (st.st_mode & S_IFMT) == 0 ? 0 : -EINVAL;
+		return reason_give(&vu->why, -errno, "its descriptor: %s",
+		    strerror(errno));
+	if ((st.st_mode & S_IFMT) == 0)
+		return 0;
+	return reason_give(&vu->why, -EINVAL, "its descriptor is no eventfd "
+	    "(mode %#o)", (unsigned int)st.st_mode);
 }
 
 /* Puts the message's descriptor where the present one is, which is kept. */
@@ -189,14 +193,26 @@ vhost_user_op_get_features(struct vhost_user *vu)
 	return 0;
 }
 
+static int
+check_offered(struct vhost_user *vu, uint64_t offered)
+{
+	uint64_t features = vu->message.payload.u64;
+
+	if ((features & ~offered) == 0)
+		return 0;
+	return reason_give(&vu->why, -EINVAL, "of the bits %#" PRIx64 ", %#"
+	    PRIx64 " were not offered", features, features & ~offered);
+}
+
 /* "Ring states": without protocol features, rings start enabled. */
 int
 vhost_user_op_set_features(struct vhost_user *vu)
 {
 	uint64_t features = vu->message.payload.u64;
+	int error = check_offered(vu, FEATURES_OFFERED);
 
-	if ((features & ~FEATURES_OFFERED) != 0)
-		return -EINVAL;
+	if (error != 0)
+		return error;
 	log_debug("vhost-user: features %#" PRIx64, features);
 	vu->features = features;
 	if (!vhost_user_has(vu, VHOST_USER_F_PROTOCOL_FEATURES))
@@ -216,9 +232,10 @@ int
 vhost_user_op_set_protocol_features(struct vhost_user *vu)
 {
 	uint64_t features = vu->message.payload.u64;
+	int error = check_offered(vu, vu->protocol_offered);
 
-	if ((features & ~vu->protocol_offered) != 0)
-		return -EINVAL;
+	if (error != 0)
+		return error;
 	log_debug("vhost-user: protocol features %#" PRIx64, features);
 	vu->protocol_features = features;
 	return 0;
@@ -264,14 +281,14 @@ set_memory(struct vhost_user *vu, struct guest_memory *memory)
 
 /* Adds a region to `*memory`, which it replaces.  Returns 0 or -errno. */
 static int
-add_region(struct guest_memory **memory,
+add_region(struct vhost_user *vu, struct guest_memory **memory,
     const struct vhost_user_region *wire, int fd)
 {
 	const struct guest_memory_region region = region_of(wire);
 	struct guest_memory *next;
 	int error;
 
-	error = guest_memory_add(*memory, &region, fd, &next);
+	error = guest_memory_add(*memory, &region, fd, &next, &vu->why);
 	if (error != 0)
 		return error;
 	guest_memory_release(*memory);
@@ -290,12 +307,16 @@ vhost_user_op_set_mem_table(struct vhost_user *vu)
 	if (table->count > VHOST_USER_TABLE_REGIONS ||
 	    vu->message.nfds != table->count || vu->message.header.size !=
 	    head + table->count * sizeof(table->regions[0]))
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "%" PRIu32 " regions in %"
+		    PRIu32 " bytes with %zu descriptors: each has %zu bytes "
+		    "and a descriptor, and there are %d at most", table->count,
+		    vu->message.header.size, vu->message.nfds,
+		    sizeof(table->regions[0]), VHOST_USER_TABLE_REGIONS);
 	memory = guest_memory_new();
 	if (memory == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < table->count && error == 0; i++)
-		error = add_region(&memory, &table->regions[i],
+		error = add_region(vu, &memory, &table->regions[i],
 		    take_fd(vu, i));
 	if (error == 0)
 		return set_memory(vu, memory);
@@ -309,7 +330,7 @@ vhost_user_op_add_mem_reg(struct vhost_user *vu)
 	struct guest_memory *memory = guest_memory_hold(vu->memory);
 	int error;
 
-	error = add_region(&memory, &vu->message.payload.region.region,
+	error = add_region(vu, &memory, &vu->message.payload.region.region,
 	    take_fd(vu, 0));
 	if (error == 0)
 		return set_memory(vu, memory);
@@ -325,7 +346,7 @@ vhost_user_op_rem_mem_reg(struct vhost_user *vu)
 	struct guest_memory *memory;
 	int error;
 
-	error = guest_memory_remove(vu->memory, &region, &memory);
+	error = guest_memory_remove(vu->memory, &region, &memory, &vu->why);
 	return error != 0 ? error : set_memory(vu, memory);
 }
 
@@ -339,7 +360,8 @@ vhost_user_op_set_vring_num(struct vhost_user *vu)
 	uint32_t num = vu->message.payload.state.num;
 
 	if (num == 0 || num > VIRTQUEUE_SIZE_MAX)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "a size of %" PRIu32
+		    ", not 1 to %d", num, VIRTQUEUE_SIZE_MAX);
 	vu->vrings[state_index(vu)].size = num;
 	return 0;
 }
@@ -351,7 +373,8 @@ vhost_user_op_set_vring_addr(struct vhost_user *vu)
 	struct vhost_user_vring *vring = &vu->vrings[addr->index];
 
 	if (addr->flags != 0)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "flags %#" PRIx32
+		    ": a log of writes is not supported", addr->flags);
 	vring->desc_addr = addr->desc;
 	vring->avail_addr = addr->avail;
 	vring->used_addr = addr->used;
@@ -366,7 +389,8 @@ vhost_user_op_set_vring_base(struct vhost_user *vu)
 
 	/* A split ring has one index of 16 bits. */
 	if (num > UINT16_MAX && !vhost_user_has(vu, VHOST_USER_F_RING_PACKED))
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "base %#" PRIx32
+		    " of a split ring, which has 16 bits", num);
 	vu->vrings[state_index(vu)].base = num;
 	vu->vrings[state_index(vu)].has_base = true;
 	return 0;
@@ -380,17 +404,23 @@ vhost_user_op_set_vring_base(struct vhost_user *vu)
 int
 vhost_user_op_set_vring_kick(struct vhost_user *vu)
 {
-	struct vhost_user_vring *vring = &vu->vrings[fd_index(vu)];
+	uint32_t index = fd_index(vu);
+	struct vhost_user_vring *vring = &vu->vrings[index];
+	int error;
 
 	if (vu->message.nfds == 0)
-		return -EOPNOTSUPP;
+		return reason_give(&vu->why, -EOPNOTSUPP, "a ring without a "
+		    "descriptor, to be polled, is not supported");
 	if (!vring->started && (vring->size == 0 || !vring->has_addr))
-		return -EINVAL;
-	if (check_eventfd(vu) != 0)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "ring %" PRIu32
+		    " has no %s before it", index, vring->size == 0 ?
+		    "SET_VRING_NUM" : "SET_VRING_ADDR");
+	error = check_eventfd(vu);
+	if (error != 0)
+		return error;
 	replace_fd(vu, &vring->kick);
-	return vring->started ? update(vu, fd_index(vu)) :
-	    vu->backend->start(vu->arg, fd_index(vu));
+	return vring->started ? update(vu, index) :
+	    vu->backend->start(vu->arg, index);
 }
 
 void
@@ -413,8 +443,10 @@ vhost_user_after_set_vring_kick(struct vhost_user *vu, int result)
 int
 vhost_user_op_set_vring_call(struct vhost_user *vu)
 {
-	if (check_eventfd(vu) != 0)
-		return -EINVAL;
+	int error = check_eventfd(vu);
+
+	if (error != 0)
+		return error;
 	replace_fd(vu, &vu->vrings[fd_index(vu)].call);
 	return update(vu, fd_index(vu));
 }
@@ -422,8 +454,10 @@ vhost_user_op_set_vring_call(struct vhost_user *vu)
 int
 vhost_user_op_set_vring_err(struct vhost_user *vu)
 {
-	if (check_eventfd(vu) != 0)
-		return -EINVAL;
+	int error = check_eventfd(vu);
+
+	if (error != 0)
+		return error;
 	replace_fd(vu, &vu->vrings[fd_index(vu)].err);
 	return update(vu, fd_index(vu));
 }
@@ -434,7 +468,8 @@ vhost_user_op_set_vring_enable(struct vhost_user *vu)
 	uint32_t num = vu->message.payload.state.num;
 
 	if (num > 1)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "%" PRIu32
+		    ", where 0 disables and 1 enables", num);
 	vu->vrings[state_index(vu)].enabled = num == 1;
 	return update(vu, state_index(vu));
 }
@@ -472,7 +507,10 @@ vhost_user_op_get_config(struct vhost_user *vu)
 	if (vu->message.header.size != head + config->size ||
 	    config->offset > sizeof(vu->config) ||
 	    config->size > sizeof(vu->config) - config->offset)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "%" PRIu32 " bytes at %"
+		    PRIu32 ", of %zu; %" PRIu32 " bytes of payload", config->size,
+		    config->offset, sizeof(vu->config),
+		    vu->message.header.size);
 	out->offset = config->offset;
 	out->size = config->size;
 	out->flags = 0;
@@ -485,8 +523,8 @@ vhost_user_op_get_config(struct vhost_user *vu)
 int
 vhost_user_op_set_config(struct vhost_user *vu)
 {
-	(void)vu;
-	return -EPERM;
+	return reason_give(&vu->why, -EPERM, "the driver must not write to "
+	    "the configuration space");
 }
 
 /* Virtio 1.2, 2.1: 0 is a reset. */
@@ -496,7 +534,8 @@ vhost_user_op_set_status(struct vhost_user *vu)
 	uint64_t status = vu->message.payload.u64;
 
 	if (status > UINT8_MAX)
-		return -EINVAL;
+		return reason_give(&vu->why, -EINVAL, "status %#" PRIx64
+		    ", of more than 8 bits", status);
 	vu->status = (uint8_t)status;
 	return status == 0 ? stop(vu, VHOST_USER_ALL) : 0;
 }

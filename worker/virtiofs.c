@@ -206,7 +206,8 @@ virtiofs_start(void *arg, uint32_t index)
 	if (q->queue == NULL) {
 		q->queue = queue_new(&parts);
 		if (q->queue == NULL)
-			return -EAGAIN;
+			return reason_give(&v->vu.why, -EAGAIN,
+			    "ring %u's thread cannot be started", index);
 	}
 	virtiofs_post(v, index, QUEUE_START);
 	return VHOST_USER_PENDING;
@@ -256,8 +257,10 @@ virtiofs_take_answer(struct virtiofs *v, uint32_t index)
 		return false;
 	q->awaited = false;
 	v->outstanding--;
-	if (v->result == 0)
+	if (v->result == 0 && answer.error != 0) {
 		v->result = answer.error;
+		v->vu.why = answer.why;
+	}
 	if (q->command == QUEUE_STOP)
 		v->vu.vrings[index].base = answer.base;
 	return true;

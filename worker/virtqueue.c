@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 
 #include "common/log.h"
 #include "worker/virtqueue_ring.h"
@@ -20,13 +21,39 @@
 #define LOG_BURST	8
 #define LOG_INTERVAL_MS	10000
 
-void *
-virtqueue_locate(const struct guest_memory *map, uint64_t addr, uint64_t len,
-    uint64_t align)
+/* The commonest mistake of all: so it says what to do. */
+static void
+area_is_nowhere(struct virtqueue *vq, const struct guest_memory *map,
+    const struct ring_area *area)
 {
-	void *at = guest_memory_user_at(map, addr, len);
+	if (guest_memory_count(map) == 0)
+		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, for "
+		    "no memory region was told: " GUEST_MEMORY_ADVICE,
+		    vq->config.index);
+	else
+		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, for "
+		    "its %s (%" PRIu64 " bytes at %#" PRIx64 ") is not in one "
+		    "of the memory regions, of which there %s %zu: "
+		    GUEST_MEMORY_ADVICE, vq->config.index, area->name,
+		    area->len, area->addr, guest_memory_count(map) == 1 ?
+		    "is" : "are", guest_memory_count(map));
+}
 
-	return (uintptr_t)at % align == 0 ? at : NULL;
+void *
+virtqueue_locate(struct virtqueue *vq, const struct guest_memory *map,
+    const struct ring_area *area)
+{
+	void *at = guest_memory_user_at(map, area->addr, area->len);
+
+	if (at == NULL) {
+		area_is_nowhere(vq, map, area);
+	} else if ((uintptr_t)at % area->align != 0) {
+		reason_give(&vq->why, 0, "ring %" PRIu32 "'s %s at %#" PRIx64
+		    " is not aligned to %" PRIu64 " bytes", vq->config.index,
+		    area->name, area->addr, area->align);
+		at = NULL;
+	}
+	return at;
 }
 
 int
@@ -38,17 +65,29 @@ virtqueue_break(struct virtqueue *vq, const char *why)
 	return -EIO;
 }
 
+static void
+chain_is_stray(struct virtqueue_chain *chain, const struct ring_desc *desc)
+{
+	chain->is_stray = true;
+	chain->stray = desc->addr;
+}
+
 const uint8_t *
 virtqueue_table(const struct virtqueue *vq, const struct guest_memory *map,
-    const struct ring_desc *desc, uint32_t *count_out)
+    const struct ring_desc *desc, struct virtqueue_chain *chain,
+    uint32_t *count_out)
 {
 	uint32_t count = desc->len / RING_DESC_SIZE;
+	const uint8_t *table;
 
 	if (!vq->config.indirect || count == 0 || count > INDIRECT_MAX ||
 	    desc->len % RING_DESC_SIZE != 0)
 		return NULL;
 	*count_out = count;
-	return guest_memory_at(map, desc->addr, desc->len);
+	table = guest_memory_at(map, desc->addr, desc->len);
+	if (table == NULL)
+		chain_is_stray(chain, desc);
+	return table;
 }
 
 /*
@@ -70,8 +109,11 @@ virtqueue_add(struct virtqueue_chain *chain, const struct guest_memory *map,
 		return -EBADMSG;
 	n = guest_memory_iov(map, desc->addr, desc->len, chain->iov + have,
 	    VIRTQUEUE_IOV_MAX - have);
-	if (n < 0)
+	if (n < 0) {
+		if (n == -EFAULT)
+			chain_is_stray(chain, desc);
 		return -EBADMSG;
+	}
 	if (write) {
 		chain->nin = (uint16_t)(chain->nin + n);
 		chain->in_len += desc->len;
@@ -87,15 +129,19 @@ virtqueue_start(struct virtqueue *vq, const struct virtqueue_config *config,
     const struct guest_memory *map)
 {
 	if (vq->in_flight > 0)
-		return -EBUSY;
+		return reason_give(&vq->why, -EBUSY, "requests of ring %"
+		    PRIu32 " are in progress", vq->config.index);
 	*vq = (struct virtqueue){ .config = *config,
 	    .log_limit = vq->log_limit };
 	vq->log_limit.burst = LOG_BURST;
 	vq->log_limit.interval_ms = LOG_INTERVAL_MS;
 	vq->ops = config->packed ? &virtqueue_packed_ops :
 	    &virtqueue_split_ops;
-	if (config->size == 0 || config->size > VIRTQUEUE_SIZE_MAX ||
-	    vq->ops->locate(vq, map) != 0 || vq->ops->start(vq) != 0)
+	if (config->size == 0 || config->size > VIRTQUEUE_SIZE_MAX)
+		return reason_give(&vq->why, -EINVAL, "ring %" PRIu32
+		    "'s size is %" PRIu32 ", not 1 to %d", config->index,
+		    config->size, VIRTQUEUE_SIZE_MAX);
+	if (vq->ops->locate(vq, map) != 0 || vq->ops->start(vq) != 0)
 		return -EINVAL;
 	vq->started = true;
 	virtqueue_kicks_on(vq);

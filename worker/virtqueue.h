@@ -17,6 +17,7 @@
 
 #include "common/log.h"
 #include "worker/guest_memory.h"
+#include "worker/reason.h"
 
 struct virtqueue_ops;
 
@@ -56,6 +57,8 @@ struct virtqueue_chain {
 	size_t		 out_len;	/* bytes of each */
 	size_t		 in_len;
 	struct iovec	*iov;		/* first the nout, then the nin */
+	bool		 is_stray;	/* bad: a buffer is in no region */
+	uint64_t	 stray;		/* its address, of the guest's */
 };
 
 /* Zero before the first start.  One thread's at a time. */
@@ -83,6 +86,7 @@ struct virtqueue {
 	uint32_t		 desc_in_flight;
 	uint32_t		 desc_pushed;	/* since the last flush */
 	struct log_limit	 log_limit;
+	struct reason		 why;	/* it cannot be started */
 };
 
 /*
@@ -91,7 +95,7 @@ struct virtqueue {
  * must live until then or until virtqueue_move().  Kicks are on then, but none
  * may come for what is available already.  Returns 0; -EINVAL for a size, base,
  * address or alignment (virtio 1.2, 2.7 and 2.8) that cannot be; -EBUSY if a
- * chain popped before is not pushed yet.
+ * chain popped before is not pushed yet.  `vq->why` is the reason then.
  */
 int	virtqueue_start(struct virtqueue *vq,
 	    const struct virtqueue_config *config,

@@ -9,6 +9,7 @@
 #include "worker/virtqueue_ring.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 /* Flags of a descriptor in the ring (virtio 1.2, 2.8.1). */
 #define PACKED_AVAIL		0x0080
@@ -40,13 +41,16 @@ static int
 packed_locate(struct virtqueue *vq, const struct guest_memory *map)
 {
 	const struct virtqueue_config *config = &vq->config;
+	const struct ring_area desc = { "descriptor ring", config->desc_addr,
+	    (uint64_t)config->size * RING_DESC_SIZE, RING_DESC_ALIGN };
+	const struct ring_area avail = { "driver event suppression",
+	    config->avail_addr, sizeof(uint32_t), EVENT_ALIGN };
+	const struct ring_area used = { "device event suppression",
+	    config->used_addr, sizeof(uint32_t), EVENT_ALIGN };
 
-	vq->desc = virtqueue_locate(map, config->desc_addr,
-	    (uint64_t)config->size * RING_DESC_SIZE, RING_DESC_ALIGN);
-	vq->avail = virtqueue_locate(map, config->avail_addr,
-	    sizeof(uint32_t), EVENT_ALIGN);
-	vq->used = virtqueue_locate(map, config->used_addr,
-	    sizeof(uint32_t), EVENT_ALIGN);
+	vq->desc = virtqueue_locate(vq, map, &desc);
+	vq->avail = virtqueue_locate(vq, map, &avail);
+	vq->used = virtqueue_locate(vq, map, &used);
 	return vq->desc != NULL && vq->avail != NULL && vq->used != NULL ? 0 :
 	    -EFAULT;
 }
@@ -61,8 +65,12 @@ packed_start(struct virtqueue *vq)
 	vq->avail_wrap = (avail & BASE_WRAP) != 0;
 	vq->used_idx = used & BASE_INDEX;
 	vq->used_wrap = (used & BASE_WRAP) != 0;
-	return vq->avail_idx < vq->config.size &&
-	    vq->used_idx < vq->config.size ? 0 : -EINVAL;
+	if (vq->avail_idx < vq->config.size &&
+	    vq->used_idx < vq->config.size)
+		return 0;
+	return reason_give(&vq->why, -EINVAL, "packed ring %" PRIu32
+	    "'s base is %#" PRIx32 ", beyond its size of %" PRIu32,
+	    vq->config.index, vq->config.base, vq->config.size);
 }
 
 static uint32_t
@@ -117,7 +125,7 @@ packed_indirect(const struct virtqueue *vq, const struct guest_memory *map,
 	const uint8_t *table;
 	uint32_t count;
 
-	table = virtqueue_table(vq, map, from, &count);
+	table = virtqueue_table(vq, map, from, chain, &count);
 	if (table == NULL)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < count; i++) {

@@ -31,9 +31,20 @@ struct ring_desc {
 	uint16_t	link;	/* split: the next one's index; packed: id */
 };
 
+/* One of the areas of a queue (virtio 1.2, 2.6). */
+struct ring_area {
+	const char	*name;
+	uint64_t	 addr;		/* the front-end's */
+	uint64_t	 len;
+	uint64_t	 align;
+};
+
 /* One format.  All but locate() are called of a started, sane queue only. */
 struct virtqueue_ops {
-	/* Stores where the rings are in `map`.  Returns 0 or -EFAULT. */
+	/*
+	 * Stores where the rings are in `map`.  Returns 0 or -EFAULT, with the
+	 * reason in vq->why, as start() does.
+	 */
 	int		(*locate)(struct virtqueue *vq,
 			    const struct guest_memory *map);
 	/* After locate(): takes over config.base.  Returns 0 or -EINVAL. */
@@ -72,11 +83,11 @@ ring_copy(const void *desc, uint64_t words[2])
 }
 
 /*
- * Returns where `len` bytes at the front-end's address `addr` are, or NULL if
- * they are not in one region, or not aligned here, where it is what counts.
+ * Returns where the area is, or NULL with the reason in vq->why if it is not in
+ * one region, or not aligned here, where it is what counts.
  */
-void	*virtqueue_locate(const struct guest_memory *map, uint64_t addr,
-	    uint64_t len, uint64_t align);
+void	*virtqueue_locate(struct virtqueue *vq, const struct guest_memory *map,
+	    const struct ring_area *area);
 
 /* The queue is broken from now on, which is logged.  Returns -EIO. */
 int	virtqueue_break(struct virtqueue *vq, const char *why);
@@ -84,12 +95,12 @@ int	virtqueue_break(struct virtqueue *vq, const char *why);
 /*
  * Returns the table that an indirect descriptor refers to and stores how many
  * descriptors it has; or NULL: not negotiated, not of a possible size, or not
- * in one region.
+ * in one region, and then the chain is stray.
  */
 const uint8_t
 	*virtqueue_table(const struct virtqueue *vq,
 	    const struct guest_memory *map, const struct ring_desc *desc,
-	    uint32_t *count_out);
+	    struct virtqueue_chain *chain, uint32_t *count_out);
 
 /*
  * Adds the buffer of a descriptor to the chain.  Returns 0, or -EBADMSG if it

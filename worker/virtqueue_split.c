@@ -9,6 +9,7 @@
 #include "worker/virtqueue_ring.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #define AVAIL_NO_INTERRUPT	0x0001	/* struct split_avail, flags */
 #define USED_NO_NOTIFY		0x0001	/* struct split_used, flags */
@@ -53,16 +54,19 @@ static int
 split_locate(struct virtqueue *vq, const struct guest_memory *map)
 {
 	const struct virtqueue_config *config = &vq->config;
-	uint64_t size = config->size;
-
-	vq->desc = virtqueue_locate(map, config->desc_addr,
-	    size * RING_DESC_SIZE, RING_DESC_ALIGN);
-	vq->avail = virtqueue_locate(map, config->avail_addr,
+	const uint64_t size = config->size;
+	const struct ring_area desc = { "descriptor table", config->desc_addr,
+	    size * RING_DESC_SIZE, RING_DESC_ALIGN };
+	const struct ring_area avail = { "available ring", config->avail_addr,
 	    sizeof(struct split_avail) + (size + 1) * sizeof(uint16_t),
-	    AVAIL_ALIGN);
-	vq->used = virtqueue_locate(map, config->used_addr,
+	    AVAIL_ALIGN };
+	const struct ring_area used = { "used ring", config->used_addr,
 	    sizeof(struct split_used) + size * sizeof(struct split_used_elem) +
-	    sizeof(uint16_t), USED_ALIGN);
+	    sizeof(uint16_t), USED_ALIGN };
+
+	vq->desc = virtqueue_locate(vq, map, &desc);
+	vq->avail = virtqueue_locate(vq, map, &avail);
+	vq->used = virtqueue_locate(vq, map, &used);
 	return vq->desc != NULL && vq->avail != NULL && vq->used != NULL ? 0 :
 	    -EFAULT;
 }
@@ -74,8 +78,14 @@ split_start(struct virtqueue *vq)
 	const struct split_used *used = vq->used;
 	uint32_t size = vq->config.size;
 
-	if ((size & (size - 1)) != 0 || vq->config.base > UINT16_MAX)
-		return -EINVAL;
+	if ((size & (size - 1)) != 0)
+		return reason_give(&vq->why, -EINVAL, "split ring %" PRIu32
+		    "'s size is %" PRIu32 ", which is no power of 2",
+		    vq->config.index, size);
+	if (vq->config.base > UINT16_MAX)
+		return reason_give(&vq->why, -EINVAL, "split ring %" PRIu32
+		    "'s base is %#" PRIx32 ", of more than 16 bits",
+		    vq->config.index, vq->config.base);
 	vq->avail_idx = vq->avail_seen = (uint16_t)vq->config.base;
 	vq->used_idx = vq->used_shown = split_get(&used->idx,
 	    memory_order_relaxed);
@@ -188,7 +198,8 @@ split_pop(struct virtqueue *vq, const struct guest_memory *map,
 	result = split_follow(vq->desc, vq->config.size, chain->id, false, map,
 	    chain, &desc);
 	if (result == 1) {
-		table = virtqueue_table(vq, map, &desc, &count);
+		table = virtqueue_table(vq, map, &desc, chain,
+		    &count);
 		result = table == NULL ? -EBADMSG :
 		    split_follow(table, count, 0, true, map, chain, &desc);
 	}

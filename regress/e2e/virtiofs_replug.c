@@ -282,7 +282,7 @@ test_running(void)
 			    "one stops");
 	}
 	tap_ok(strstr(server_log_text(e.srv.log_fd),
-	    "SET_OWNER (3) refused: a ring is not stopped") != NULL,
+	    "SET_OWNER (3) refused: ring 1 is not stopped") != NULL,
 	    "the log says why");
 	tap_is_int(virtiofs_env_stop(&e), 0, "exit status");
 }

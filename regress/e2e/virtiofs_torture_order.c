@@ -5,6 +5,7 @@
  * in the same connection works afterwards.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,6 +88,63 @@ test_early(const struct vhost_options *o)
 	    0, "no error descriptor");
 	refuses_kick(&t, 1, "still no memory");
 	torture_set_up(&t, "that");
+	torture_end(&t, 0, "it");
+}
+
+/*
+ * Memory that is not shared, or only where the ring is not, as with QEMU's
+ * anonymous memory: it does not ask what becomes of a kick.
+ */
+static void
+test_unshared(int part)
+{
+	const uint64_t word = 1;
+	struct torture_message m = { .header = { .request =
+	    VHOST_SET_VRING_KICK, .flags = VHOST_FLAG_VERSION,
+	    .size = sizeof(word) }, .payload = &word, .len = sizeof(word),
+	    .fd_count = 1 };
+	struct torture t;
+
+	tap_context("%s of the memory is shared: ", part ? "a part" : "none");
+	begin(&t, &split);
+	guest_mem_add(&t.front.mem, UINT64_C(1) << 40, 1 << 20, 0);
+	if (part)
+		tap_is_int(vhost_set_mem_table(&t.front, 1, 1), 0,
+		    "a region");
+	accepts_state(&t, VHOST_SET_VRING_NUM, 1, RING_SIZE);
+	tap_is_int(vhost_set_vring_addr(&t.front, 1), 0, "addresses");
+	refuses_kick(&t, 1, "it asks");
+	m.fds = &t.front.ring[1].kick_fd;
+	tap_is_str(torture_outcome_name(torture_send(&t, &m)),
+	    torture_outcome_name(TORTURE_CLOSED), "it does not ask");
+	tap_ok(torture_logged(&t, "memory-backend-memfd,id=mem,size=SIZE,"
+	    "share=on -numa node,memdev=mem"), "the log says what to do");
+	t.says = part ? "ring 1 is out of reach, for its " :
+	    "ring 1 is out of reach, for no memory region was told";
+	torture_ended(&t, 1, "it");
+}
+
+/* The rings are shared, and others of the guest's pages are not. */
+static void
+test_unshared_buffer(void)
+{
+	struct fuse_entry_out entry;
+	struct fuse_open_out open;
+	struct torture t;
+	void *data;
+
+	tap_context("a buffer that is not shared: ");
+	torture_start(&t, share, &split, NULL);
+	data = guest_mem_add(&t.front.mem, UINT64_C(1) << 40, 1 << 20, 0)->map;
+	tap_is_int(fuse_create(&t.c, FUSE_ROOT_ID, "unshared", O_RDWR, 0600,
+	    &entry, &open), 0, "create");
+	is_reply(fuse_write(&t.c, entry.nodeid, open.fh, 0, data, 4096),
+	    FUSE_NO_REPLY, "write of it");
+	guest_mem_remove(&t.front.mem, 1);
+	is_reply(fuse_release(&t.c, entry.nodeid, open.fh), 0, "release");
+	is_reply(fuse_unlink(&t.c, FUSE_ROOT_ID, "unshared"), 0, "unlink");
+	torture_works(&t, "it");
+	t.says = "a request at the guest's address 0x10000000000 is not in";
 	torture_end(&t, 0, "it");
 }
 
@@ -473,6 +531,9 @@ body(struct fixture *f)
 		test_reset(o, 0);
 		test_reset(o, 1);
 	}
+	test_unshared(0);
+	test_unshared(1);
+	test_unshared_buffer();
 	test_indices();
 	test_features();
 	test_values();

@@ -146,7 +146,7 @@ make_map(int low_fd, int high_fd)
 
 	for (size_t i = 0; i < 2; i++) {
 		if (guest_memory_add(map, &regions[i],
-		    dup(i == 0 ? low_fd : high_fd), &more) != 0)
+		    dup(i == 0 ? low_fd : high_fd), &more, NULL) != 0)
 			fail("no map");
 		guest_memory_release(map);
 		map = more;

@@ -9,7 +9,8 @@
 # and qemu.log. Exit status: 0 if the job ended with 0, 124 if the guest was
 # still up after SECONDS (QEMU is killed then), 1 otherwise. The guest has no
 # network. What is built once is kept in $GUEST_CACHE. A reset ends the guest,
-# unless $GUEST_RESETS is set: then it boots again.
+# unless $GUEST_RESETS is set: then it boots again. $GUEST_MEMORY is for another
+# kind of memory than a shared memfd.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,12 +51,12 @@ resets=-no-reboot
 
 # Two possible CPUs: with one, TCG leaves the guest's memory barriers out and a
 # notification can be lost for ever.
+memory=${GUEST_MEMORY:--machine q35,memory-backend=mem \
+    -object memory-backend-memfd,id=mem,size=512M,share=on}
 # shellcheck disable=SC2086 # words are wanted
 timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
     -nodefaults -no-user-config $resets -display none -monitor none \
-    -machine q35,memory-backend=mem -accel tcg,thread=multi \
-    -smp 1,maxcpus=2 -m 512 \
-    -object memory-backend-memfd,id=mem,size=512M,share=on \
+    $memory -accel tcg,thread=multi -smp 1,maxcpus=2 -m 512 \
     -kernel "$vmlinux" -initrd "$initrd" \
     -append "console=ttyS0 quiet panic=-1 rdinit=/init" \
     -chardev "file,id=console,path=$out/console" -serial chardev:console \

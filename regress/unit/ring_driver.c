@@ -72,7 +72,7 @@ driver_map(const struct ring_driver *d)
 	/* From the last one on, so that they have to be sorted. */
 	for (size_t i = 3; map != NULL && i-- > 0;) {
 		if (guest_memory_add(map, &regions[i], dup(d->fds[i]),
-		    &more) != 0)
+		    &more, NULL) != 0)
 			more = NULL;
 		guest_memory_release(map);
 		map = more;

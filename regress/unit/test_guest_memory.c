@@ -56,7 +56,7 @@ add(struct guest_memory **map, uint64_t guest, uint64_t size, uint64_t user,
 	struct guest_memory *more;
 	int error;
 
-	error = guest_memory_add(*map, &region, make_file(), &more);
+	error = guest_memory_add(*map, &region, make_file(), &more, NULL);
 	if (error == 0) {
 		guest_memory_release(*map);
 		*map = more;
@@ -220,18 +220,20 @@ test_descriptors(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	assert_int_equal(guest_memory_add(map, &region, fds[0], &more),
+	assert_int_equal(guest_memory_add(map, &region, fds[0], &more, NULL),
 	    -EINVAL);
 	fds[2] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fds[2] != -1);
-	assert_int_equal(guest_memory_add(map, &region, fds[2], &more),
+	assert_int_equal(guest_memory_add(map, &region, fds[2], &more, NULL),
 	    -EINVAL);
-	assert_int_equal(guest_memory_add(map, &region, -1, &more), -EBADF);
+	assert_int_equal(guest_memory_add(map, &region, -1, &more, NULL),
+	    -EBADF);
 	assert_null(more);
 	assert_int_equal(fcntl(fds[0], F_GETFD), -1);
 	assert_int_equal(fcntl(fds[2], F_GETFD), -1);
 	fds[2] = make_file();
-	assert_int_equal(guest_memory_add(map, &region, fds[2], &more), 0);
+	assert_int_equal(guest_memory_add(map, &region, fds[2], &more, NULL),
+	    0);
 	assert_int_equal(fcntl(fds[2], F_GETFD), -1);
 	guest_memory_release(more);
 	guest_memory_release(map);
@@ -279,11 +281,11 @@ test_remove(void **state)
 	assert_int_equal(add(&map, PAGE, PAGE, USER, 0), 0);
 	assert_int_equal(add(&map, 3 * PAGE, PAGE, USER + HUGE, 0), 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_int_equal(guest_memory_remove(map, &wrong[i], &less),
-		    -ENOENT);
+		assert_int_equal(guest_memory_remove(map, &wrong[i], &less,
+		    NULL), -ENOENT);
 	gone = guest_memory_at(map, PAGE, PAGE);
 	kept = guest_memory_at(map, 3 * PAGE, PAGE);
-	assert_int_equal(guest_memory_remove(map, &right, &less), 0);
+	assert_int_equal(guest_memory_remove(map, &right, &less, NULL), 0);
 	assert_int_equal(guest_memory_count(map), 2);
 	assert_int_equal(guest_memory_count(less), 1);
 	assert_null(guest_memory_at(less, PAGE, 1));
@@ -367,7 +369,7 @@ test_huge_pages(void **state)
 	}
 	assert_int_equal(ftruncate(fd, (off_t)(2 * HUGE)), 0);
 	map = guest_memory_new();
-	assert_int_equal(guest_memory_add(map, &region, fd, &more), 0);
+	assert_int_equal(guest_memory_add(map, &region, fd, &more, NULL), 0);
 	at = guest_memory_at(more, HUGE, HUGE);
 	at[0] = at[HUGE - 1] = 1;
 	guest_memory_release(more);

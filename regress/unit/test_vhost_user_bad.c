@@ -44,6 +44,7 @@ refused(uint32_t request, uint32_t size, const void *payload,
 		vhost_send(request, flags[i], size, payload, nfds);
 		result = vhost_user_receive(&vu);
 		n = vhost_reply(request, &reply);
+		vhost_refused_why();
 		if (request == VHOST_USER_GET_CONFIG) {
 			assert_int_equal(result, 0);
 			assert_int_equal(n, 0);
@@ -291,6 +292,80 @@ test_no_reply_ack(void **state)
 }
 
 /*
+ * What its reader is told.
+ */
+
+static void
+is_why(const char *part)
+{
+	if (strstr(vu.why.text, part) == NULL)
+		fail_msg("\"%s\" has no \"%s\"", vu.why.text, part);
+}
+
+/* The value, and what it would have to be. */
+static void
+test_reasons(void **state)
+{
+	union vhost_user_payload payload;
+
+	(void)state;
+	vhost_negotiate();
+	acked_state(VHOST_USER_SET_VRING_NUM, 65, 64);
+	is_why("there is no ring 65: they are 0 to 64");
+	acked_state(VHOST_USER_SET_VRING_NUM, RING, 32769);
+	is_why("a size of 32769, not 1 to 32768");
+	acked_u64(VHOST_USER_SET_FEATURES, UINT64_C(1) << 35, 0);
+	is_why("0x800000000 were not offered");
+	acked_good(VHOST_USER_SET_VRING_KICK, 1);
+	is_why("ring 1 has no SET_VRING_NUM before it");
+	acked_good(VHOST_USER_ADD_MEM_REG, 0);
+	is_why("it comes with 0 descriptors, where 1 to 1 are due");
+	acked_good(VHOST_USER_REM_MEM_REG, 0);
+	is_why("none of the 0 regions");
+	acked_good(VHOST_USER_ADD_MEM_REG, 1);
+	acked_good(VHOST_USER_ADD_MEM_REG, 1);
+	is_why("a region of 0x10000 bytes at 0x10000 overlaps the one");
+	vhost_sample_payload(VHOST_USER_ADD_MEM_REG, &payload);
+	payload.region.region.guest_addr = 0x100000;
+	payload.region.region.size++;
+	acked(VHOST_USER_ADD_MEM_REG, 40, &payload, 1);
+	is_why("has 0x10001 bytes from 0 on, of a file of 0x10000");
+	acked_u64(VHOST_USER_SET_STATUS, 0x100, 0);
+	is_why("status 0x100, of more than 8 bits");
+	vhost_set_up_ring();
+	acked_good(VHOST_USER_SET_VRING_KICK, 1);
+	acked_good(VHOST_USER_SET_OWNER, 0);
+	is_why("ring 1 is not stopped");
+}
+
+/*
+ * Who does not ask whether a ring has started, with a guest that waits for it,
+ * is told by the end of the connection.
+ */
+static void
+test_silent_kick(void **state)
+{
+	union vhost_user_payload payload;
+	uint32_t size;
+
+	(void)state;
+	vhost_negotiate();
+	vhost_set_up_ring();
+	rings.result = -EINVAL;
+	assert_int_equal(acked_good(VHOST_USER_SET_VRING_KICK, 1), 1);
+	size = vhost_sample_payload(VHOST_USER_SET_VRING_KICK, &payload);
+	vhost_send(VHOST_USER_SET_VRING_KICK, VHOST_USER_VERSION, size,
+	    &payload, 1);
+	assert_int_equal(vhost_user_receive(&vu), -EPROTO);
+	is_why("so the rings say");
+	rings.result = VHOST_USER_PENDING;
+	vhost_send(VHOST_USER_SET_VRING_KICK, VHOST_USER_VERSION, size,
+	    &payload, 1);
+	assert_int_equal(vhost_user_receive(&vu), 0);
+	assert_int_equal(vhost_user_finish(&vu, -EINVAL), -EPROTO);
+}
+
+/*
  * Framing.
  */
 
@@ -467,6 +542,8 @@ main(void)
 		TEST(test_too_early),
 		TEST(test_not_negotiated),
 		TEST(test_no_reply_ack),
+		TEST(test_reasons),
+		TEST(test_silent_kick),
 		TEST(test_bad_header),
 		TEST(test_pieces),
 		TEST(test_truncated),

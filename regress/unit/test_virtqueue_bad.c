@@ -371,7 +371,7 @@ test_too_many_bytes(void **state)
 		fd = memfd_create("guest", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(fd, (off_t)region.size), 0);
 		assert_int_equal(guest_memory_add(driver.map, &region, fd,
-		    &map), 0);
+		    &map, NULL), 0);
 		assert_int_equal(virtqueue_move(&vq, map), 0);
 		guest_memory_release(driver.map);
 		driver.map = map;

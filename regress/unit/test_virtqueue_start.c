@@ -153,7 +153,7 @@ test_start_unaligned_here(void **state)
 		fd = memfd_create("guest", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(fd, 65537), 0);
 		assert_int_equal(guest_memory_add(driver.map, &region, fd,
-		    &map), 0);
+		    &map, NULL), 0);
 		config = driver.config;
 		config.used_addr = region.user_addr;
 		memset(&vq, 0, sizeof(vq));

@@ -142,6 +142,14 @@ vhost_reply(uint32_t request, union vhost_user_payload *out)
 	return (int)header.size;
 }
 
+void
+vhost_refused_why(void)
+{
+	assert_string_not_equal(vu.why.text, "");
+	for (int error = 0; error < 256; error++)
+		assert_string_not_equal(vu.why.text, strerror(error));
+}
+
 /* Sends a message and asks for an acknowledgement.  Returns that. */
 uint64_t
 acked(uint32_t request, uint32_t size, const void *payload,
@@ -152,6 +160,8 @@ acked(uint32_t request, uint32_t size, const void *payload,
 	vhost_send(request, NEED_REPLY, size, payload, nfds);
 	assert_int_equal(vhost_user_receive(&vu), 0);
 	assert_int_equal(vhost_reply(request, &reply), 8);
+	if (reply.u64 != 0)
+		vhost_refused_why();
 	return reply.u64;
 }
 

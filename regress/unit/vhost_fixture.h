@@ -32,6 +32,9 @@ void	vhost_send(uint32_t request, uint32_t flags, uint32_t size,
 /* Receives one reply's payload.  Returns its size, or -1 if there is none. */
 int	vhost_reply(uint32_t request, union vhost_user_payload *out);
 
+/* Fails unless the last message was refused for a reason in words. */
+void	vhost_refused_why(void);
+
 /* Sends a message and asks for an acknowledgement.  Returns that. */
 uint64_t
 	acked(uint32_t request, uint32_t size, const void *payload,

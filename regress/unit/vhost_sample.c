@@ -46,13 +46,21 @@ const size_t vhost_sample_count =
     sizeof(vhost_samples) / sizeof(vhost_samples[0]);
 
 static int
+rings_result(struct vhost_rings *rings)
+{
+	if (rings->result >= 0)
+		return rings->result;
+	return reason_give(&rings->vu->why, rings->result, "so the rings say");
+}
+
+static int
 rings_start(void *arg, uint32_t index)
 {
 	struct vhost_rings *rings = arg;
 
 	rings->started++;
 	rings->index = index;
-	return rings->result;
+	return rings_result(rings);
 }
 
 static int
@@ -62,7 +70,7 @@ rings_update(void *arg, uint32_t index)
 
 	rings->updated++;
 	rings->index = index;
-	return rings->result;
+	return rings_result(rings);
 }
 
 static int
@@ -76,7 +84,7 @@ rings_stop(void *arg, uint32_t index)
 		if (rings->vu->vrings[i].started &&
 		    (index == i || index == VHOST_USER_ALL))
 			rings->vu->vrings[i].base = rings->base;
-	return rings->result;
+	return rings_result(rings);
 }
 
 static int
@@ -85,7 +93,7 @@ rings_renew(void *arg)
 	struct vhost_rings *rings = arg;
 
 	rings->renewed++;
-	return rings->result;
+	return rings_result(rings);
 }
 
 const struct vhost_user_backend vhost_rings_backend = {
