@@ -131,8 +131,8 @@ region_place(const struct guest_memory *map,
 			break;
 		if (other->guest_addr + other->size > region->guest_addr)
 			return reason_give(why, -EINVAL, "a region of %#"
-			    PRIx64 " bytes at %#" PRIx64 " overlaps the one of %#"
-			    PRIx64 " bytes at %#" PRIx64 " that is there",
+			    PRIx64 " bytes at %#" PRIx64 " overlaps the one of"
+			    " %#" PRIx64 " bytes at %#" PRIx64 " that is there",
 			    region->size, region->guest_addr, other->size,
 			    other->guest_addr);
 	}

@@ -45,6 +45,16 @@ queue_event(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 }
 
+static void
+queue_kick_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct queue *queue = arg;
+
+	(void)fd;
+	(void)what;
+	queue->kicked = true;
+}
+
 /*
  * Requests.
  */
@@ -189,6 +199,23 @@ queue_take_all(struct queue *queue)
 }
 
 /*
+ * A driver makes available first, and then kicks.  If there is nothing, and
+ * there never was an INIT, then what it writes is not what is seen here: its
+ * pages are a private copy of the file's.
+ */
+static void
+queue_look_at_kick(struct queue *queue)
+{
+	queue->kicked = false;
+	if (!queue_takes(queue) || queue->parts.session->minor != 0 ||
+	    queue->count > 0 || virtqueue_ready(&queue->vq))
+		return;
+	log_limited(&queue->stray_chains, LOG_LEVEL_WARN, "queue %u: the guest "
+	    "has kicked, and its ring is empty: " GUEST_MEMORY_ADVICE,
+	    queue->parts.index);
+}
+
+/*
  * Commands.
  */
 
@@ -207,7 +234,7 @@ queue_watch_kick(struct queue *queue, int kick)
 	struct event *event;
 
 	event = event_loop_watch(queue->base, kick, EV_READ | EV_ET,
-	    queue_event, NULL);
+	    queue_kick_event, queue);
 	if (event == NULL)
 		return reason_give(&queue->answer.why, -EINVAL, "ring %u's "
 		    "kick descriptor cannot be polled", queue->parts.index);
@@ -334,6 +361,8 @@ queue_turn(struct queue *queue)
 	}
 	if (queue_takes(queue) && queue_take_all(queue) > 0)
 		worked = true;
+	if (queue->kicked)
+		queue_look_at_kick(queue);
 	n = monitor_reap(&queue->monitor);
 	if (n < 0)
 		queue_fail(queue, n);

@@ -62,6 +62,7 @@ struct queue {
 	bool			 stopping;
 	bool			 ending_session;	/* to be asked for */
 	bool			 kicks_off;
+	bool			 kicked;	/* and nobody has looked yet */
 	uint32_t		 in_flight;
 	uint32_t		 nrequests;
 	struct queue_request	*free;

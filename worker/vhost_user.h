@@ -46,9 +46,9 @@ struct vhost_user;
 
 /*
  * Who runs the rings.  Each function returns 0 if it is done, -errno if it
- * cannot be, with the reason in `vu->why`, or VHOST_USER_PENDING.  It uses the descriptors of `vu->vrings`
- * and `vu->memory` as they are then, and until it is told others or to stop:
- * they stay the connection's.
+ * cannot be, with the reason in `vu->why`, or VHOST_USER_PENDING.  It uses the
+ * descriptors of `vu->vrings` and `vu->memory` as they are then, and until it
+ * is told others or to stop: they stay the connection's.
  */
 struct vhost_user_backend {
 	/* Begins with a ring that is not started. */

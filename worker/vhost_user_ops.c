@@ -508,8 +508,8 @@ vhost_user_op_get_config(struct vhost_user *vu)
 	    config->offset > sizeof(vu->config) ||
 	    config->size > sizeof(vu->config) - config->offset)
 		return reason_give(&vu->why, -EINVAL, "%" PRIu32 " bytes at %"
-		    PRIu32 ", of %zu; %" PRIu32 " bytes of payload", config->size,
-		    config->offset, sizeof(vu->config),
+		    PRIu32 ", of %zu; %" PRIu32 " bytes of payload",
+		    config->size, config->offset, sizeof(vu->config),
 		    vu->message.header.size);
 	out->offset = config->offset;
 	out->size = config->size;

@@ -27,13 +27,13 @@ area_is_nowhere(struct virtqueue *vq, const struct guest_memory *map,
     const struct ring_area *area)
 {
 	if (guest_memory_count(map) == 0)
-		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, for "
-		    "no memory region was told: " GUEST_MEMORY_ADVICE,
+		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, "
+		    "for no memory region was told: " GUEST_MEMORY_ADVICE,
 		    vq->config.index);
 	else
-		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, for "
-		    "its %s (%" PRIu64 " bytes at %#" PRIx64 ") is not in one "
-		    "of the memory regions, of which there %s %zu: "
+		reason_give(&vq->why, 0, "ring %" PRIu32 " is out of reach, "
+		    "for its %s (%" PRIu64 " bytes at %#" PRIx64 ") is not in "
+		    "one of the memory regions, of which there %s %zu: "
 		    GUEST_MEMORY_ADVICE, vq->config.index, area->name,
 		    area->len, area->addr, guest_memory_count(map) == 1 ?
 		    "is" : "are", guest_memory_count(map));

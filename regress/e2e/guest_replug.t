@@ -27,7 +27,8 @@ wait_for_qmp() {
 plug() {
 	qmp "{\"execute\": \"device_add\", \"arguments\": {
 	    \"driver\": \"vhost-user-fs-pci\", \"id\": \"fs0\",
-	    \"bus\": \"socket0\", \"chardev\": \"share\", \"tag\": \"share\"$1}}"
+	    \"bus\": \"slot0\", \"chardev\": \"share\",
+	    \"tag\": \"share\"$1}}"
 }
 
 unplug() {
@@ -75,9 +76,9 @@ run_replug() {
 	mkfifo "$run/qmp.in" "$run/qmp.out"
 	GUEST_RESETS=
 	export GUEST_RESETS
-	run_by_path "-qmp pipe:$run/qmp -device pcie-root-port,id=socket0,slot=1 \
-	    $(qemu_virtiofs ",id=fs0,bus=socket0,num-request-queues=$2,packed=$3")" \
-	    "$PRIVFSD" --protocol=virtiofs --shared-dir="$share" \
+	device=$(qemu_virtiofs ",id=fs0,bus=slot0,num-request-queues=$2")
+	run_by_path "-qmp pipe:$run/qmp -device pcie-root-port,id=slot0,slot=1 \
+	    $device,packed=$3" "$PRIVFSD" --protocol=virtiofs --shared-dir="$share" \
 	    --socket-path="$socket" --worker-path="$PRIVFSD_WORKER"
 	{
 		guest_lines

@@ -124,6 +124,25 @@ test_unshared(int part)
 	torture_ended(&t, 1, "it");
 }
 
+/* What the guest writes is not in the file: a kick is all that is seen. */
+static void
+test_private(const struct vhost_options *o)
+{
+	struct torture t;
+
+	tap_context("a private copy, %s: ", o->packed ? "packed" : "split");
+	begin(&t, o);
+	tap_is_int(vhost_front_send_memory(&t.front), 0, "memory");
+	tap_is_int(vhost_front_start(&t.front), 0, "rings");
+	tap_ok(!torture_logged(&t, "its ring is empty"), "no word before");
+	vhost_ring_kick_always(&t.front.ring[1]);
+	for (int i = 0; i < 1000 && !torture_logged(&t, "its ring is empty");
+	    i++)
+		procs_sleep_us(10000);
+	t.says = "queue 1: the guest has kicked, and its ring is empty: all of";
+	torture_end(&t, 0, "it");
+}
+
 /* The rings are shared, and others of the guest's pages are not. */
 static void
 test_unshared_buffer(void)
@@ -534,6 +553,8 @@ body(struct fixture *f)
 	test_unshared(0);
 	test_unshared(1);
 	test_unshared_buffer();
+	test_private(&split);
+	test_private(&packed);
 	test_indices();
 	test_features();
 	test_values();
