@@ -47,12 +47,14 @@ run_unshared() {
 	} >"$run/lines" 2>&1
 }
 
-# QEMU's own copy of a file is a region like any other.
+# QEMU's own copy of a file is a region like any other. To switch off in order
+# would wait for the mount as well.
 run_private() {
 	run_begin "$1"
 	run_guest "-machine q35,memory-backend=mem -object \
 	    memory-backend-file,id=mem,size=512M,mem-path=$run,share=off" \
-	    "mount -t virtiofs share /mnt & ls /mnt & sleep 5; exit 0"
+	    "mount -t virtiofs share /mnt & ls /mnt & sleep 5; echo END 0
+	    echo o >/proc/sysrq-trigger; sleep 60"
 	{
 		check "the guest ended by itself" \
 		    equal "$(cat "$run/guest-status")" 0
