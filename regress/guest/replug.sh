@@ -49,23 +49,23 @@ ask() {
 
 # One that waits for ever is one that fails.
 mount_once() {
-	timeout 60 mount -t virtiofs share $s 2>/dev/null
+	timeout 60 mount -t virtiofs share "$s" 2>/dev/null
 }
 
 # A driver that was just bound may not have read its tag yet.
 mount_share() {
 	wait_for mount_once &&
-	timeout 60 stat $s/from-host/hello >/dev/null
+	timeout 60 stat "$s/from-host/hello" >/dev/null
 }
 
 umount_share() {
-	timeout 60 umount $s
+	timeout 60 umount "$s"
 }
 
 # What one session can do, in several processes; the names are its own.
 use_share() {
 	mkdir "$s/$1" &&
-	(cd $s/from-host && sha256sum -c -s /job/from-host.sha256) &&
+	(cd "$s/from-host" && sha256sum -c -s /job/from-host.sha256) &&
 	for job in 1 2 3 4; do
 		head -c 300000 /dev/urandom >"$s/$1/file$job" &
 	done &&
@@ -91,13 +91,13 @@ rebind() {
 
 # The machine stands still and goes on, with the share mounted and a file open.
 stop_and_go_on() {
-	exec 5>$s/open || return 1
+	exec 5>"$s/open" || return 1
 	echo before >&5
 	ask stop
-	wait_for [ -e $s/continued ] &&
+	wait_for [ -e "$s/continued" ] &&
 	echo after >&5 &&
 	exec 5>&- &&
-	equal "$(cat $s/open)" "before
+	equal "$(cat "$s/open")" "before
 after"
 }
 
@@ -113,7 +113,7 @@ step "umount by the other driver" umount_share
 # The second one is taken out with the share mounted.
 for i in 1 2 3; do
 	step "another device, $i" replug || exit 1
-	[ $i != 3 ] || umount -l $s
+	[ $i != 3 ] || umount -l "$s"
 	step "mount the other device, $i" mount_share || exit 1
 	step "use the other device, $i" use_share "replug-$i"
 	[ $i = 2 ] || step "umount the other device, $i" umount_share
