@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -407,26 +406,6 @@ test_listening(struct how how)
 	unlink(socket_path);
 }
 
-static void
-copy_program(const char *from, const char *dir, const char *name, mode_t mode)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC), out;
-	char path[160];
-	struct stat st;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	if (in < 0 || out < 0 || fstat(in, &st) != 0 || fchmod(out, mode) != 0)
-		tap_bail("copy %s to %s", from, path);
-	while ((n = sendfile(out, in, NULL, (size_t)st.st_size)) > 0)
-		;
-	if (n < 0)
-		tap_bail("copy %s to %s", from, path);
-	close(in);
-	close(out);
-}
-
 /* Exit status of a function run by a user without rights. */
 static int
 as_user(int (*call)(const pid_t *), const pid_t *arg)
@@ -550,12 +529,10 @@ test_users(const struct fixture *f)
 	host_mkdir(share, 0755, USER, USER);
 	snprintf(programs, sizeof(programs), "%s/bin", f->base);
 	host_mkdir(programs, 0755, 0, 0);
-	copy_program(server_program(SERVER_PRIVFSD), programs, "privfsd",
-	    0755);
+	host_copy(server_program(SERVER_PRIVFSD), programs, "privfsd", 0755);
 	/* As installed: what cannot be read cannot be traced from the start,
 	 * not by the owner of its user namespace either (ptrace(2)). */
-	copy_program(server_worker_program(), programs, "privfsd-worker",
-	    0711);
+	host_copy(server_worker_program(), programs, "privfsd-worker", 0711);
 	for (size_t i = 0; i < COUNT(modes); i++)
 		test_user(how, modes[i]);
 }

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -54,6 +55,26 @@ host_write(const char *path, const char *content, mode_t mode, uid_t uid,
 	    fchown(fd, uid, gid) != 0 || fchmod(fd, mode) != 0)
 		tap_bail("write %s", path);
 	close(fd);
+}
+
+void
+host_copy(const char *from, const char *dir, const char *name, mode_t mode)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out;
+	char path[160];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	if (in < 0 || out < 0 || fstat(in, &st) != 0 || fchmod(out, mode) != 0)
+		tap_bail("copy %s to %s", from, path);
+	while ((n = sendfile(out, in, NULL, (size_t)st.st_size)) > 0)
+		;
+	if (n < 0)
+		tap_bail("copy %s to %s", from, path);
+	close(in);
+	close(out);
 }
 
 void

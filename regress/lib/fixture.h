@@ -36,6 +36,9 @@ int	fixture_main(void (*body)(struct fixture *), unsigned int limit_s);
 void	host_mkdir(const char *path, mode_t mode, uid_t uid, gid_t gid);
 void	host_write(const char *path, const char *content, mode_t mode,
 	    uid_t uid, gid_t gid);
+/* Copies a program into a directory. */
+void	host_copy(const char *from, const char *dir, const char *name,
+	    mode_t mode);
 void	host_symlink(const char *target, const char *path);
 void	host_mknod(const char *path, mode_t mode, dev_t dev);
 void	host_lstat(const char *path, struct stat *st);

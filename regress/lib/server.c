@@ -314,8 +314,8 @@ server_find(pid_t launcher, pid_t *monitor, pid_t *worker)
 			continue;
 		if (strcmp(st.name, "privfsd-worker") == 0)
 			*worker = found[i];
-		else if (st.cap_eff != 0)
-			*monitor = found[i];
+		else if (st.cap_eff != 0 || *monitor == -1)
+			*monitor = found[i];	/* it may have none */
 	}
 }
 
