@@ -197,11 +197,22 @@ caps_launcher(const struct sandbox_config *config)
 	return 0;
 }
 
-/* Returns what the start needs beyond the monitor's own set. */
+uint64_t
+caps_missing(uint64_t set)
+{
+	uint64_t permitted;
+
+	return caps_get_permitted(&permitted) == 0 ? set & ~permitted : set;
+}
+
+/*
+ * Returns what the start cannot do without in this mode.  SETPCAP and KILL are
+ * not among it: see caps_lock() and caps_drop().
+ */
 static uint64_t
 caps_needed(const struct sandbox_config *config)
 {
-	uint64_t needed = CAPS_BIT(CAP_SETPCAP);
+	uint64_t needed = config->caps.permitted;
 
 	if (config->mode == SANDBOX_NAMESPACE)
 		needed |= CAPS_BIT(CAP_SYS_ADMIN);
@@ -211,24 +222,16 @@ caps_needed(const struct sandbox_config *config)
 		needed |= CAPS_BIT(CAP_SETUID);
 	if (config->worker_gid != (gid_t)-1)
 		needed |= CAPS_BIT(CAP_SETGID);
-	return needed | caps_launcher(config);
+	return needed;
 }
 
 int
 caps_check_start(const struct sandbox_config *config, char *buf, size_t size)
 {
-	uint64_t permitted, missing;
-	int error;
+	uint64_t missing = caps_missing(caps_needed(config));
 
-	caps_names(0, buf, size);
-	error = caps_get_permitted(&permitted);
-	if (error != 0)
-		return error;
-	missing = (caps_needed(config) | config->caps.permitted) & ~permitted;
-	if (missing == 0)
-		return 0;
 	caps_names(missing, buf, size);
-	return -EPERM;
+	return missing == 0 ? 0 : -EPERM;
 }
 
 int
@@ -267,18 +270,32 @@ caps_raise_permitted(void)
 	return caps_set(&data) == -1 ? caps_fail("capset") : 0;
 }
 
+/*
+ * Without CAP_SETPCAP bounding set and securebits stay.  Nothing comes back by
+ * them all the same: only execve(2) gives by them, and not with no_new_privs
+ * (prctl(2), PR_SET_NO_NEW_PRIVS).
+ */
+static bool
+caps_cannot_lock(void)
+{
+	return caps_missing(CAPS_BIT(CAP_SETPCAP)) != 0 &&
+	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
 /* Takes away all ways to ever get a capability back. */
 static int
 caps_lock(void)
 {
 	unsigned int cap;
 
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
+		return caps_fail("cannot empty the ambient set");
+	if (caps_cannot_lock())
+		return 0;
 	/* prctl(2): PR_CAPBSET_READ fails beyond the kernel's last one. */
 	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			return caps_fail("cannot empty the bounding set");
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
-		return caps_fail("cannot empty the ambient set");
 	if (prctl(PR_SET_SECUREBITS, CAPS_SECUREBITS, 0, 0, 0) == -1)
 		return caps_fail("cannot lock the securebits");
 	return 0;
@@ -314,6 +331,7 @@ caps_apply_monitor(const struct caps_set *set)
 int
 caps_drop(uint64_t keep)
 {
+	keep &= ~caps_missing(keep);
 	return caps_apply(keep, keep);
 }
 

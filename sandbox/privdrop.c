@@ -108,7 +108,7 @@ privdrop_ids(uid_t uid, gid_t gid)
 	int error;
 
 	/* Else the bounding set could not be emptied after this. */
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
+	if (uid != (uid_t)-1 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		return privdrop_fail("cannot keep capabilities");
 	error = privdrop_groups(gid != (gid_t)-1);
 	if (error != 0)
@@ -167,7 +167,7 @@ privdrop_null_fds(const int *keep, size_t n)
 
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1)
-		return privdrop_fail("/dev/null");
+		return privdrop_fail("/dev/null (which a start needs)");
 	for (fd = 0; fd < PRIVDROP_NULL_FDS; fd++)
 		if (fd != null && !privdrop_is_kept(fd, keep, n) &&
 		    dup2(null, fd) == -1)
@@ -252,6 +252,7 @@ privdrop_find_user(uid_t *uid, gid_t *gid_out)
 		return 0;
 	}
 	log_error("there is neither a user %s nor a user nobody for the "
-	    "worker to run as", PRIVSEP_USER);
+	    "worker to run as: make one, or give --worker-user=ID with a "
+	    "number that is nobody's", PRIVSEP_USER);
 	return -ENOENT;
 }

@@ -152,10 +152,15 @@ int	caps_modify(struct caps_set *set, const char *value,
  */
 char	*caps_names(uint64_t set, char *buf, size_t size);
 
+/* Returns those capabilities of `set` that the process is not permitted. */
+uint64_t
+	caps_missing(uint64_t set);
+
 /*
  * Launcher, at start.  Returns 0, or -EPERM if a capability that the start
- * needs (for the mode, the uids, and the monitor's set) is missing from the
- * process; the names of the missing ones are then in `buf`.  Logs nothing.
+ * cannot do without (for the mode, the uids, and the monitor's set) is missing
+ * from the process; the names of the missing ones are then in `buf`.  Logs
+ * nothing.
  */
 int	caps_check_start(const struct sandbox_config *config, char *buf,
 	    size_t size);
@@ -168,15 +173,17 @@ int	caps_check_start(const struct sandbox_config *config, char *buf,
 int	caps_keep_for_exec(void);
 
 /*
- * Monitor.  Bounding, ambient and inheritable sets empty, securebits locked so
- * that no id stands for capabilities, then exactly `set`.
+ * Monitor, after privdrop_common().  Bounding, ambient and inheritable sets
+ * empty, securebits locked so that no id stands for capabilities, then exactly
+ * `set`.  Without CAP_SETPCAP the bounding set and the securebits stay, where
+ * no_new_privs makes nothing of them.
  */
 int	caps_apply_monitor(const struct caps_set *set);
 
 /*
  * Worker (after privdrop_ids()) and launcher.  As above, but all sets empty;
- * `keep` (a mask) stays permitted and effective: 0 for the worker,
- * caps_launcher() for the launcher.
+ * `keep` (a mask) stays permitted and effective, as far as it is: 0 for the
+ * worker, caps_launcher() for the launcher.
  */
 int	caps_drop(uint64_t keep);
 

@@ -15,6 +15,7 @@
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -239,6 +240,19 @@ be_monitor_without_fsetid(void)
 	check_sets(REST, REST);
 }
 
+static void
+set_permitted(uint64_t set)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2] = {
+		{ (uint32_t)set, (uint32_t)set, 0 }
+	};
+
+	CHECK(syscall(SYS_capset, &header, data) == 0);
+}
+
 /* The order of the worker: ids, then capabilities. */
 static void
 be_worker(void)
@@ -258,7 +272,9 @@ be_worker(void)
 	caps_default(&config.caps);
 	CHECK(caps_check_start(&config, buf, sizeof(buf)) == -EPERM);
 	CHECK(strcmp(buf, "chown dac_override fowner fsetid setgid "
-	    "setuid setpcap sys_admin") == 0);
+	    "setuid sys_admin") == 0);
+	CHECK(caps_missing(BIT(CAP_KILL) | BIT(CAP_CHOWN)) ==
+	    (BIT(CAP_KILL) | BIT(CAP_CHOWN)));
 }
 
 /* A program that root executes gets nothing back. */
@@ -283,6 +299,31 @@ keep_for_exec(void)
 	check_sets(0, 0);
 }
 
+/*
+ * Without SETPCAP the bounding set stays, which is refused unless no_new_privs
+ * makes nothing of it.
+ */
+static void
+be_without_setpcap(void)
+{
+	struct caps_set set = { REST, REST };
+
+	CHECK(prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) == 0);
+	CHECK(prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0) == 0);
+	set_permitted(REST);
+	CHECK(caps_drop(0) == -EPERM);
+	CHECK(privdrop_common() == 0);
+	CHECK(caps_apply_monitor(&set) == 0);
+	CHECK(read_set("CapEff") == REST && read_set("CapPrm") == REST);
+	CHECK(read_set("CapInh") == 0 && read_set("CapAmb") == 0);
+	CHECK(read_set("CapBnd") != 0);
+	CHECK(caps_drop(BIT(CAP_KILL) | BIT(CAP_CHOWN)) == 0);
+	CHECK(read_set("CapPrm") == BIT(CAP_CHOWN));
+	execl("/bin/sh", "sh", "-c", "grep -q '^CapPrm:.0*1$' "
+	    "/proc/self/status && grep -q '^CapEff:.0*1$' /proc/self/status",
+	    NULL);
+}
+
 static void
 test_processes(void **state)
 {
@@ -295,6 +336,7 @@ test_processes(void **state)
 	assert_int_equal(child_status(be_monitor_without_fsetid), 0);
 	assert_int_equal(child_status(be_worker), 0);
 	assert_int_equal(child_status(be_launcher), 0);
+	assert_int_equal(child_status(be_without_setpcap), 0);
 	assert_int_equal(child_status(keep_for_exec), 0);
 }
 
