@@ -12,12 +12,14 @@
 
 #include "sandbox/spawn.h"
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -102,14 +104,16 @@ int
 spawn_monitor(struct child *child, enum sandbox_mode mode, spawn_run *run,
     void *arg)
 {
-	int channel, error;
+	int channel, error, flags = namespace_clone_flags(mode);
 	pid_t pid;
 
 	error = spawn_channel(child, &channel);
 	if (error != 0)
 		return error;
-	if (unshare(namespace_clone_flags(mode)) == -1)
-		return spawn_failed(child, "unshare");
+	/* Containers' filters forbid the call itself, whatever it asks for. */
+	if (flags != 0 && unshare(flags) == -1)
+		return spawn_failed(child, "its pid namespace (in a container, "
+		    "use --sandbox=chroot)");
 	pid = spawn_clone(0, &child->pidfd);
 	if (pid == -1)
 		return spawn_failed(child, "clone");
@@ -120,6 +124,14 @@ spawn_monitor(struct child *child, enum sandbox_mode mode, spawn_run *run,
 	return 0;
 }
 
+/* Where execve(2) gives nothing, or not by the id (capabilities(7)). */
+static bool
+spawn_must_keep_caps(void)
+{
+	return geteuid() != 0 ||
+	    (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NOROOT) != 0;
+}
+
 static void
 spawn_exec(const char *path, int channel)
 {
@@ -128,7 +140,7 @@ spawn_exec(const char *path, int channel)
 
 	/* CHANNEL_WORKER_FD, not O_CLOEXEC; all others are closed by exec or
 	 * by the worker. */
-	if (geteuid() != 0 && caps_keep_for_exec() != 0)
+	if (spawn_must_keep_caps() && caps_keep_for_exec() != 0)
 		_exit(1);
 	if (channel == CHANNEL_WORKER_FD)
 		fcntl(channel, F_SETFD, 0);
