@@ -81,18 +81,27 @@ static int
 children_choose_ids(struct options *options)
 {
 	struct sandbox_config *sandbox = &options->sandbox;
-	bool own_id_only;
-	int error;
+	struct namespace_map uid, gid;
+	int error, refused;
 
 	if (!sandbox->user_namespace)
 		return privdrop_find_user(&sandbox->worker_uid,
 		    &sandbox->worker_gid);
-	error = namespace_enter_user(options->uid_map, options->gid_map,
-	    &own_id_only);
-	if (error != 0 || own_id_only)
+	error = namespace_enter_user(&options->uid_map, &options->gid_map,
+	    &refused);
+	if (refused != 0)
+		log_error("cannot make a user namespace: %s (start as root, or "
+		    "permit them to users)", strerror(refused));
+	if (error == 0)
+		error = namespace_map_read("/proc/self/uid_map", &uid);
+	if (error == 0)
+		error = namespace_map_read("/proc/self/gid_map", &gid);
+	if (error != 0)
 		return error;
-	sandbox->worker_uid = namespace_spare_id(options->uid_map);
-	sandbox->worker_gid = namespace_spare_id(options->gid_map);
+	sandbox->worker_uid = namespace_map_spare(&uid, geteuid());
+	sandbox->worker_gid = namespace_map_spare(&gid, getegid());
+	if (sandbox->worker_uid == (uid_t)-1 || namespace_groups_stay())
+		sandbox->worker_gid = (gid_t)-1;
 	return 0;
 }
 

@@ -329,15 +329,30 @@ options_check_share(const struct options *options)
 	return 0;
 }
 
+/* The guest's root is 0 there: without that it could make nothing. */
+static int
+options_check_map(const char *name, const struct namespace_map *map,
+    uint32_t own)
+{
+	if (map->n == 0 || namespace_map_has(map, 0))
+		return 0;
+	return options_wrong("--%s: nothing is mapped to id 0 inside, which "
+	    "the guest's root has: add a range for it, as in --%s=:0:%u:1:",
+	    name, name, own);
+}
+
 static int
 options_check_ids(const struct options *options)
 {
 	const struct sandbox_config *sandbox = &options->sandbox;
 
-	if ((options->uid_map != NULL || options->gid_map != NULL) &&
+	if ((options->uid_map.n > 0 || options->gid_map.n > 0) &&
 	    !sandbox->user_namespace)
 		return options_wrong("--%s: only for a start without root",
-		    options->uid_map != NULL ? "uid-map" : "gid-map");
+		    options->uid_map.n > 0 ? "uid-map" : "gid-map");
+	if (options_check_map("uid-map", &options->uid_map, getuid()) != 0 ||
+	    options_check_map("gid-map", &options->gid_map, getgid()) != 0)
+		return 2;
 	if (sandbox->worker_uid == 0)
 		return options_wrong("--worker-user: root would be no "
 		    "separation: give another user");

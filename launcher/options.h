@@ -53,8 +53,8 @@ struct options {
 	enum log_level		 log_level;
 	long			 poll_us;
 	long			 rlimit_nofile;
-	const char		*uid_map;
-	const char		*gid_map;
+	struct namespace_map	 uid_map;	/* empty: the own id */
+	struct namespace_map	 gid_map;
 	enum options_print	 print_sandbox;
 	struct options_virtiofs	 virtiofs;
 	struct sandbox_config	 sandbox;

@@ -37,7 +37,7 @@ enum options_kind {
 	KIND_WORD,		/* int, that parse() makes of it */
 	KIND_USER,		/* uid_t, by name or number */
 	KIND_GROUP,		/* gid_t */
-	KIND_MAP,		/* const char *, for namespace_enter_user() */
+	KIND_MAP,		/* struct namespace_map, which grows */
 	KIND_CAPS,		/* struct caps_set */
 	KIND_IGNORED,		/* what is done anyway */
 	KIND_LATER,		/* refused, but for words that parse() knows */

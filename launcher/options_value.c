@@ -160,15 +160,14 @@ options_string(const struct options_row *row, const char *label,
 	return 0;
 }
 
+/* Each adds to those before it. */
 static int
-options_map(const char *label, const char *value, const char **out)
+options_map(const char *label, const char *value, struct namespace_map *map)
 {
-	struct namespace_map map;
+	const char *wrong = namespace_map_add(map, value);
 
-	if (namespace_parse_map(value, &map) != 0)
-		return options_wrong("%s: \"%s\" is no map like :0:1000:1:",
-		    label, value);
-	*out = value;
+	if (wrong != NULL)
+		return options_wrong("%s: \"%s\" %s", label, value, wrong);
 	return 0;
 }
 

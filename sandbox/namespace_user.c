@@ -8,6 +8,7 @@
 
 #include "sandbox/sandbox.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -43,45 +44,6 @@ namespace_fail(const char *what)
 
 	log_error("sandbox: %s: %s", what, strerror(error));
 	return -error;
-}
-
-/* Reads a number that `end` must follow, and passes both. */
-static bool
-namespace_parse_number(const char **text, char end, uint32_t *out)
-{
-	unsigned long value;
-	char *stop;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	errno = 0;
-	value = strtoul(*text, &stop, 10);
-	if (errno != 0 || value >= UINT32_MAX || *stop != end)
-		return false;
-	*out = (uint32_t)value;
-	*text = stop + 1;
-	return true;
-}
-
-int
-namespace_parse_map(const char *value, struct namespace_map *map)
-{
-	struct namespace_range *range;
-
-	map->n = 0;
-	do {
-		if (map->n == NAMESPACE_RANGES_MAX || *value++ != ':')
-			return -EINVAL;
-		range = &map->range[map->n++];
-		if (!namespace_parse_number(&value, ':', &range->inside) ||
-		    !namespace_parse_number(&value, ':', &range->outside) ||
-		    !namespace_parse_number(&value, ':', &range->count) ||
-		    range->count == 0 ||
-		    range->count > UINT32_MAX - range->inside ||
-		    range->count > UINT32_MAX - range->outside)
-			return -EINVAL;
-	} while (*value++ == ',');
-	return value[-1] == '\0' ? 0 : -EINVAL;
 }
 
 /* Only a map of the own id alone may be written without privilege. */
@@ -163,7 +125,12 @@ namespace_finish_helper(struct namespace_map_job *job, bool wanted)
 	job->helper = -1;
 	if (!wanted || (pid != -1 && status == 0))
 		return 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	/* prctl(2): a set-user-ID program has no privilege then. */
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		log_error("%s: %s cannot work, because this was started with "
+		    "no_new_privs: leave the option out, or start it without",
+		    job->option, job->program);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		log_error("%s: cannot run %s (Debian: package uidmap)",
 		    job->option, job->program);
 	else
@@ -231,26 +198,22 @@ namespace_take_ids(const struct namespace_map_job *uid,
 	return 0;
 }
 
-static int
-namespace_init_job(struct namespace_map_job *job, const char *value)
+static void
+namespace_init_job(struct namespace_map_job *job,
+    const struct namespace_map *map)
 {
+	job->map = *map;
+	if (map->n > 0)
+		return;
 	/* The guest's root is who started this: else it could make nothing. */
-	if (value == NULL) {
-		job->map.n = 1;
-		job->map.range[0] = (struct namespace_range){ 0, job->own, 1 };
-		return 0;
-	}
-	if (namespace_parse_map(value, &job->map) == 0)
-		return 0;
-	log_error("%s: \"%s\" is not :namespace-id:host-id:count:",
-	    job->option, value);
-	return -EINVAL;
+	job->map.n = 1;
+	job->map.range[0] = (struct namespace_range){ 0, job->own, 1 };
 }
 
 /* Makes the namespace, and both maps in it. */
 static int
 namespace_make_user(struct namespace_map_job *uid,
-    struct namespace_map_job *gid)
+    struct namespace_map_job *gid, int *refused_out)
 {
 	int error;
 
@@ -259,9 +222,10 @@ namespace_make_user(struct namespace_map_job *uid,
 		error = namespace_start_helper(gid);
 	if (error != 0)
 		return error;
-	if (unshare(CLONE_NEWUSER) == -1)
-		return namespace_fail("cannot make a user namespace (start "
-		    "as root, or permit them to users)");
+	if (unshare(CLONE_NEWUSER) == -1) {
+		*refused_out = errno;
+		return -errno;
+	}
 	error = namespace_write_map(uid);
 	if (error != 0)
 		return error;
@@ -274,8 +238,8 @@ namespace_make_user(struct namespace_map_job *uid,
 }
 
 int
-namespace_enter_user(const char *uid_map, const char *gid_map,
-    bool *own_id_only_out)
+namespace_enter_user(const struct namespace_map *uid_map,
+    const struct namespace_map *gid_map, int *refused_out)
 {
 	struct namespace_map_job uid = { .program = "newuidmap",
 	    .file = "/proc/self/uid_map", .option = "--uid-map",
@@ -285,29 +249,13 @@ namespace_enter_user(const char *uid_map, const char *gid_map,
 	    .own = getgid(), .helper = -1, .go = -1 };
 	int error;
 
-	error = namespace_init_job(&uid, uid_map);
-	if (error == 0)
-		error = namespace_init_job(&gid, gid_map);
-	if (error == 0)
-		error = namespace_make_user(&uid, &gid);
+	*refused_out = 0;
+	namespace_init_job(&uid, uid_map);
+	namespace_init_job(&gid, gid_map);
+	error = namespace_make_user(&uid, &gid, refused_out);
 	if (error == 0)
 		error = namespace_take_ids(&uid, &gid);
 	namespace_finish_helper(&uid, false);
 	namespace_finish_helper(&gid, false);
-	if (error == 0)
-		*own_id_only_out = namespace_map_is_own(&uid.map, uid.own) ||
-		    namespace_map_is_own(&gid.map, gid.own);
 	return error;
-}
-
-uint32_t
-namespace_spare_id(const char *text)
-{
-	const struct namespace_range *last;
-	struct namespace_map map;
-
-	if (namespace_parse_map(text, &map) != 0)
-		return (uint32_t)-1;
-	last = &map.range[map.n - 1];
-	return last->inside + (last->count - 1);
 }

@@ -101,31 +101,53 @@ int	namespace_enter_share(enum sandbox_mode mode, int share_fd,
  */
 int	namespace_enter_empty(enum sandbox_mode mode);
 
+/* namespace_map.c */
+
+/*
+ * Adds what an option's value says: ":namespace-id:host-id:count:", several of
+ * them separated by commas; any character that is neither letter nor digit can
+ * stand for the colons of one.  Returns NULL, or what is wrong in words that go
+ * on a sentence about the value, and `map` is then of no use.  Logs nothing.
+ */
+const char
+	*namespace_map_add(struct namespace_map *map, const char *value);
+
+/* Returns whether an id of the namespace is mapped. */
+bool	namespace_map_has(const struct namespace_map *map, uint32_t inside);
+
+/*
+ * Returns the id in the namespace that the share's files are least likely to
+ * have, which is the highest but for `own`, or -1 where there is no other.
+ */
+uint32_t
+	namespace_map_spare(const struct namespace_map *map, uint32_t own);
+
+/*
+ * Reads the map that the process lives with: "/proc/self/uid_map" or
+ * "/proc/self/gid_map".  Of one with more ranges than NAMESPACE_RANGES_MAX it
+ * is the first.
+ */
+int	namespace_map_read(const char *file, struct namespace_map *map);
+
+/*
+ * Returns whether the process has supplementary groups that nobody in its user
+ * namespace may give up (user_namespaces(7), /proc/pid/setgroups).
+ */
+bool	namespace_groups_stay(void);
+
 /* namespace_user.c */
 
 /*
- * Reads an option's value: ":namespace-id:host-id:count:", several of them
- * separated by commas.  Returns 0, or -EINVAL, logging nothing.
- */
-int	namespace_parse_map(const char *value, struct namespace_map *map);
-
-/*
  * Launcher, started without root, before privdrop_common().  Enters a new user
- * namespace.  `uid_map` and `gid_map` are values of options as above, or NULL
- * for the own id, as 0; what is more than the own id goes through
- * newuidmap(1) and newgidmap(1).  Stores whether the worker must keep the own
- * ids, because no others are mapped.  The process has all capabilities in the
- * namespace; caps_keep_for_exec() hands them to the worker.
+ * namespace with these maps, of which an empty one stands for the own id, as
+ * 0; what is more than the own id goes through newuidmap(1) and newgidmap(1).
+ * The process has all capabilities in the namespace; caps_keep_for_exec() hands
+ * them to the worker.  Where the process may not make a user namespace, nothing
+ * has changed and nothing is logged, and the errno is in `*refused_out` (else
+ * 0).
  */
-int	namespace_enter_user(const char *uid_map, const char *gid_map,
-	    bool *own_id_only_out);
-
-/*
- * The id in the namespace, of those that the option's value maps, which the
- * share's files are least likely to have: the last of them.
- */
-uint32_t
-	namespace_spare_id(const char *map);
+int	namespace_enter_user(const struct namespace_map *uid_map,
+	    const struct namespace_map *gid_map, int *refused_out);
 
 /* caps.c */
 

@@ -374,7 +374,7 @@ test_clone_flags(void **state)
 }
 
 static void
-test_parse_map(void **state)
+test_map_add(void **state)
 {
 	static const struct {
 		const char	*value;
@@ -384,10 +384,13 @@ test_parse_map(void **state)
 		{ ":1000:1000:1:", 1 },
 		{ ":0:1000:1:,:1:100000:65535:", 2 },
 		{ ":0:0:4294967294:", 1 },
+		{ "/0/1000/1/", 1 }, { ",0,1000,1,", 1 }, { " 0 1000 1 ", 1 },
+		{ ",0,1000,1,,:1:100000:9:,/10/1/1/", 3 },
 		{ "", 0 }, { ":", 0 }, { "0:1:2", 0 }, { ":0:1:2", 0 },
 		{ ":0:1:0:", 0 }, { ":0:1:-1:", 0 }, { ":+0:1:1:", 0 },
 		{ ": 0:1:1:", 0 }, { ":0:1:1:,", 0 }, { ":0:1:1:x", 0 },
 		{ ":0:1:1:x:0:1:1:", 0 }, { "x0:1:1:", 0 }, { ":::1:", 0 },
+		{ "x0x1x1x", 0 }, { "00010101", 0 }, { ":0/1/1/", 0 },
 		{ ":0:4294967295:1:", 0 }, { ":1:0:4294967295:", 0 },
 		{ ":2:0:4294967294:", 0 }, { ":0:1:99999999999999999999:", 0 },
 		{ ":0:1:1:,:1:2:1:,:2:3:1:,:3:4:1:,:4:5:1:,:5:6:1:,:6:7:1:,"
@@ -395,23 +398,121 @@ test_parse_map(void **state)
 		    ":13:14:1:,:14:15:1:,:15:16:1:,:16:17:1:", 0 }
 	};
 	struct namespace_map map;
+	const char *wrong;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(namespace_parse_map(cases[i].value, &map),
-		    cases[i].n > 0 ? 0 : -EINVAL);
+		map.n = 0;
+		wrong = namespace_map_add(&map, cases[i].value);
+		assert_int_equal(wrong == NULL, cases[i].n > 0);
 		if (cases[i].n > 0)
 			assert_int_equal(map.n, cases[i].n);
 	}
-	assert_int_equal(namespace_parse_map(":1:200:3:,:7:8:9:", &map), 0);
+	map.n = 0;
+	assert_null(namespace_map_add(&map, ":1:200:3:"));
+	assert_null(namespace_map_add(&map, ":7:8:9:"));
+	assert_int_equal(map.n, 2);
 	assert_int_equal(map.range[0].inside, 1);
 	assert_int_equal(map.range[0].outside, 200);
 	assert_int_equal(map.range[0].count, 3);
 	assert_int_equal(map.range[1].outside, 8);
 }
 
+/* Added to ":0:1000:10:": inside are 0 to 9, outside 1000 to 1009. */
+static void
+test_map_overlap(void **state)
+{
+	static const struct {
+		const char	*value;
+		const char	*wrong;
+	} cases[] = {
+		{ ":10:1010:1:", NULL }, { ":10:0:1000:", NULL },
+		{ ":0:5000:1:", "inside" }, { ":9:5000:10:", "inside" },
+		{ ":3:5000:2:", "inside" }, { ":10:1009:1:", "outside" },
+		{ ":10:999:2:", "outside" }, { ":10:1:4000:", "outside" },
+		{ ":20:5:1:,:20:6:1:", "inside" }
+	};
+	struct namespace_map map;
+	const char *wrong;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		map.n = 0;
+		assert_null(namespace_map_add(&map, ":0:1000:10:"));
+		wrong = namespace_map_add(&map, cases[i].value);
+		if (cases[i].wrong == NULL)
+			assert_null(wrong);
+		else
+			assert_non_null(strstr(wrong, cases[i].wrong));
+	}
+}
+
+/* Never the own id, which the monitor has. */
+static void
+test_map_spare(void **state)
+{
+	static const struct {
+		const char	*value;
+		uint32_t	 own;
+		uint32_t	 spare;
+	} cases[] = {
+		{ ":0:1000:1:", 0, (uint32_t)-1 },
+		{ ":0:1000:2:", 0, 1 }, { ":0:1000:2:", 1, 0 },
+		{ ":0:1000:10:", 9, 8 },
+		{ ":1:5:9:,:0:1000:1:", 0, 9 },
+		{ ":0:300000:1000:,:1000:1000:1:", 1000, 999 },
+		{ ":0:300000:1:,:1000:1000:1:", 1000, 0 }
+	};
+	struct namespace_map map;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		map.n = 0;
+		assert_null(namespace_map_add(&map, cases[i].value));
+		assert_int_equal(namespace_map_spare(&map, cases[i].own),
+		    cases[i].spare);
+		assert_int_equal(namespace_map_has(&map, cases[i].spare),
+		    cases[i].spare != (uint32_t)-1);
+	}
+	assert_int_equal(namespace_map_read("/proc/self/uid_map", &map), 0);
+	assert_true(namespace_map_has(&map, getuid()));
+}
+
 /* Without root. */
+
+static const struct namespace_map own_only;
+static int refused;
+
+/* The map that an option's value stands for. */
+static struct namespace_map
+map_of(const char *value)
+{
+	struct namespace_map map = { .n = 0 };
+
+	CHECK(namespace_map_add(&map, value) == NULL);
+	return map;
+}
+
+static int
+enter_user(const char *uids, const char *gids)
+{
+	struct namespace_map uid = map_of(uids), gid = map_of(gids);
+
+	return namespace_enter_user(&uid, &gid, &refused);
+}
+
+/* The highest id of the namespace but the own. */
+static uint32_t
+spare_uid(void)
+{
+	struct namespace_map map;
+
+	CHECK(namespace_map_read("/proc/self/uid_map", &map) == 0);
+	return namespace_map_spare(&map, getuid());
+}
 
 static void
 become_user(void)
@@ -447,15 +548,14 @@ static void
 enter_user_share(const void *arg)
 {
 	int root_fd = -1, proc_fd = -1, share_fd;
-	bool own_only = false;
 	struct stat st;
 
 	(void)arg;
 	become_user();
 	share_fd = open_share();
 	CHECK(share_fd != -1);
-	CHECK(namespace_enter_user(NULL, NULL, &own_only) == 0);
-	CHECK(own_only);
+	CHECK(namespace_enter_user(&own_only, &own_only, &refused) == 0);
+	CHECK(refused == 0 && spare_uid() == (uint32_t)-1);
 	CHECK(getuid() == 0 && getgid() == 0);
 	check_map("/proc/self/uid_map", "0 65534 1\n");
 	check_map("/proc/self/gid_map", "0 65534 1\n");
@@ -474,11 +574,9 @@ enter_user_share(const void *arg)
 static void
 enter_user_empty(const void *arg)
 {
-	bool own_only;
-
 	(void)arg;
 	become_user();
-	CHECK(namespace_enter_user(NULL, NULL, &own_only) == 0);
+	CHECK(namespace_enter_user(&own_only, &own_only, &refused) == 0);
 	CHECK(privdrop_ids((uid_t)-1, (gid_t)-1) == 0);
 	CHECK(namespace_enter_empty(SANDBOX_NAMESPACE) == 0);
 	check_empty(SANDBOX_NAMESPACE);
@@ -489,13 +587,10 @@ enter_user_empty(const void *arg)
 static void
 exec_in_user(const void *arg)
 {
-	bool own_only;
-
 	(void)arg;
 	become_user();
-	CHECK(namespace_enter_user(":65534:65534:1:", ":65534:65534:1:",
-	    &own_only) == 0);
-	CHECK(own_only && getuid() == USER_ID && getgid() == USER_ID);
+	CHECK(enter_user(":65534:65534:1:", ":65534:65534:1:") == 0);
+	CHECK(getuid() == USER_ID && getgid() == USER_ID);
 	CHECK(caps_keep_for_exec() == 0);
 	execl("/usr/bin/unshare", "unshare", "--net", "true", NULL);
 	_exit(127);
@@ -525,15 +620,13 @@ test_user(void **state)
 static void
 enter_user_map(const void *arg)
 {
-	bool own_only = true;
-
 	(void)arg;
 	become_user();
-	CHECK(namespace_enter_user(":0:300000:1000:,:65534:65534:1:",
-	    ":0:300000:1000:,:65534:65534:1:", &own_only) == 0);
+	CHECK(enter_user(":0:300000:1000:,:65534:65534:1:",
+	    ":0:300000:1000:,:65534:65534:1:") == 0);
 	check_map("/proc/self/uid_map", "0 300000 1000\n65534 65534 1\n");
 	check_map("/proc/self/gid_map", "0 300000 1000\n65534 65534 1\n");
-	CHECK(!own_only);
+	CHECK(spare_uid() == 999);
 	CHECK(getuid() == USER_ID);
 	CHECK(setresuid(5, 5, 5) == 0 && getuid() == 5);
 }
@@ -542,25 +635,19 @@ enter_user_map(const void *arg)
 static void
 enter_user_other(const void *arg)
 {
-	bool own_only = true;
-
 	(void)arg;
 	become_user();
-	CHECK(namespace_enter_user(":0:300000:1000:", ":7:300000:1000:",
-	    &own_only) == 0);
-	CHECK(!own_only);
+	CHECK(enter_user(":0:300000:1000:", ":7:300000:1000:") == 0);
 	CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 7);
 }
 
 static void
 enter_user_refused(const void *arg)
 {
-	bool own_only = false;
-
 	(void)arg;
 	become_user();
-	CHECK(namespace_enter_user(":0:900000:1000:", NULL, &own_only) ==
-	    -EPERM);
+	CHECK(enter_user(":0:900000:1000:", ":0:65534:1:") == -EPERM);
+	CHECK(refused == 0);
 }
 
 static void
@@ -644,7 +731,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clone_flags),
-		cmocka_unit_test(test_parse_map),
+		cmocka_unit_test(test_map_add),
+		cmocka_unit_test(test_map_overlap),
+		cmocka_unit_test(test_map_spare),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_no_directory),
 		cmocka_unit_test(test_host_root),

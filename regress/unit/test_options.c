@@ -322,6 +322,39 @@ test_combinations(void **state)
 	BAD("--fd", "\"x\"", PRIVFSD, BASE, "--fd=x", "--fd=6");
 }
 
+/* Parses as an ordinary user does, who alone may map ids. */
+static void
+test_maps(void **state)
+{
+	static const struct bad_case cases[] = {
+		{ "--uid-map=:0:2000:1:", "in its ids inside" },
+		{ "--uid-map=:1:1000:1:", "in its ids outside" },
+		{ "--uid-map=:5:1:1:,:5:2:1:", "in its ids inside" },
+		{ "--uid-map=0:1:1:", "is no map like :0:1000:1:" },
+		{ "--gid-map=:1:1000:1:", "--gid-map=:0:" },
+		{ "--gid-map=,1,1000,9,", "to id 0 inside" }
+	};
+	const uid_t euid = geteuid();
+
+	(void)state;
+	if (euid == 0)
+		assert_int_equal(seteuid(65534), 0);
+	GOOD(PRIVFSD, BASE, "--uid-map=:0:1000:1:", "--gid-map=:0:1000:1:",
+	    "--uid-map=/1/100000/65535/", "--gid-map=:1:100000:9:,:10:1:1:");
+	assert_int_equal(options.uid_map.n, 2);
+	assert_int_equal(options.uid_map.range[0].outside, 1000);
+	assert_int_equal(options.uid_map.range[1].outside, 100000);
+	assert_int_equal(options.gid_map.n, 3);
+	/* In any order. */
+	GOOD(VIRTIOFSD, LIST_BASE, "--uid-map=:1:100000:9:",
+	    "--uid-map=:0:1000:1:");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		bad((const char *const []){ PRIVFSD, BASE,
+		    "--uid-map=:0:1000:1:", cases[i].word, NULL },
+		    cases[i].part, "-map: ");
+	assert_int_equal(seteuid(euid), 0);
+}
+
 static void
 test_help(void **state)
 {
@@ -419,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_bad_own),
 		cmocka_unit_test(test_bad_letter),
 		cmocka_unit_test(test_combinations),
+		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_print_sandbox),
 		cmocka_unit_test(test_escaped),
