@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "launcher/rights.h"
 #include "monitor/monitor.h"
 
 #define CHILDREN_SEND_MS	10000	/* for the worker to read on */
@@ -74,47 +75,6 @@ lanes_create(struct lanes *lanes, const struct protocol *protocol)
 		}
 	}
 	return 0;
-}
-
-/* Decides as whom the worker runs; without root, makes a user namespace. */
-static int
-children_choose_ids(struct options *options)
-{
-	struct sandbox_config *sandbox = &options->sandbox;
-	struct namespace_map uid, gid;
-	int error, refused;
-
-	if (!sandbox->user_namespace)
-		return privdrop_find_user(&sandbox->worker_uid,
-		    &sandbox->worker_gid);
-	error = namespace_enter_user(&options->uid_map, &options->gid_map,
-	    &refused);
-	if (refused != 0)
-		log_error("cannot make a user namespace: %s (start as root, or "
-		    "permit them to users)", strerror(refused));
-	if (error == 0)
-		error = namespace_map_read("/proc/self/uid_map", &uid);
-	if (error == 0)
-		error = namespace_map_read("/proc/self/gid_map", &gid);
-	if (error != 0)
-		return error;
-	sandbox->worker_uid = namespace_map_spare(&uid, geteuid());
-	sandbox->worker_gid = namespace_map_spare(&gid, getegid());
-	if (sandbox->worker_uid == (uid_t)-1 || namespace_groups_stay())
-		sandbox->worker_gid = (gid_t)-1;
-	return 0;
-}
-
-static int
-children_check_caps(const struct options *options)
-{
-	char missing[256];
-
-	if (caps_check_start(&options->sandbox, missing, sizeof(missing)) == 0)
-		return 0;
-	log_error("cannot start without these capabilities: %s; start it as "
-	    "root with them, or as an ordinary user", missing);
-	return -EPERM;
 }
 
 /* Sends to the worker, which may be slower than the lanes are many. */
@@ -227,9 +187,7 @@ children_start(struct options *options, int share_fd, struct child *monitor,
 	int error;
 
 	*watch_out = NULL;
-	error = children_choose_ids(options);
-	if (error == 0)
-		error = children_check_caps(options);
+	error = rights_settle(options);
 	if (error != 0)
 		return error;
 	/* ptrace(2): its memory belongs to the new user namespace's owner. */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -335,9 +336,47 @@ sandbox_print(FILE *out, const struct sandbox_config *config, bool json)
 	return fflush(out) == EOF ? -errno : 0;
 }
 
+/* What keeps the worker from the monitor, where that is not the user id. */
+static void
+print_warn_ids(const struct sandbox_config *config)
+{
+	if (config->worker_uid == (uid_t)-1)
+		log_warn("worker and monitor have the same user id, for want "
+		    "of another: %s the one from the other",
+		    config->seccomp == SECCOMP_ACTION_KILL ||
+		    config->seccomp == SECCOMP_ACTION_TRAP ?
+		    "the filters of system calls alone keep" :
+		    "and no filter of system calls keeps");
+	else if (config->worker_gid == (gid_t)-1)
+		log_warn("the worker keeps the groups that this was started "
+		    "with: they cannot be given up here");
+}
+
+static void
+print_warn_caps(const struct sandbox_config *config)
+{
+	const uint64_t setpcap = UINT64_C(1) << CAP_SETPCAP;
+	const uint64_t kill = UINT64_C(1) << CAP_KILL;
+	uint64_t others = config->without & ~(setpcap | kill);
+	char names[PRINT_NAMES_MAX];
+
+	if (others != 0)
+		log_warn("the monitor goes without these capabilities: %s: "
+		    "what takes them fails in the guest",
+		    caps_names(others, names, sizeof(names)));
+	if ((config->without & setpcap) != 0)
+		log_warn("without the capability setpcap the bounding set "
+		    "stays; no_new_privs keeps it of no use");
+	if ((config->without & kill) != 0)
+		log_warn("without the capability kill a worker that does not "
+		    "end by itself is not ended");
+}
+
 void
 sandbox_warn(const struct sandbox_config *config)
 {
+	print_warn_ids(config);
+	print_warn_caps(config);
 	if (config->mode == SANDBOX_NONE)
 		log_warn("--sandbox=none: neither namespaces nor chroot "
 		    "confine the daemon");

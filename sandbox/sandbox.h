@@ -53,6 +53,8 @@ struct sandbox_config {
 	struct caps_set		caps;		/* the monitor's */
 	uid_t			worker_uid;	/* -1 keeps the own */
 	gid_t			worker_gid;
+	uint64_t		without;	/* capabilities the start went
+						   on without */
 	bool			user_namespace;	/* started without root */
 	bool			readonly;
 	bool			virtiofs;	/* else 9p-proxy */
