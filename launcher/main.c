@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "launcher/launcher.h"
@@ -29,8 +31,11 @@ main_print(const struct options *options)
 	return error == 0 ? 0 : 1;
 }
 
-/* Else what is opened next is taken for stdin, stdout or stderr. */
-static void
+/*
+ * Else what is opened next is taken for stdin, stdout or stderr.  Returns 0 or
+ * -errno.
+ */
+static int
 main_fill_standard_fds(void)
 {
 	int fd;
@@ -38,21 +43,28 @@ main_fill_standard_fds(void)
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	} while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd != -1)
-		close(fd);
+	if (fd == -1)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options;
-	int status;
+	int error, status;
 
-	main_fill_standard_fds();
+	error = main_fill_standard_fds();
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
 	if (options.print_sandbox != OPTIONS_PRINT_NOT)
 		return main_print(&options);
+	if (error != 0) {
+		/* All processes have it in the place of what they close. */
+		log_error("/dev/null: %s: a start needs it", strerror(-error));
+		return 1;
+	}
 	return launcher_run(&options);
 }

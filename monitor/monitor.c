@@ -70,6 +70,23 @@ monitor_probe(struct monitor *m)
 	    m->has_fchmodat2 ? "yes" : "no", m->has_xattrat ? "yes" : "no");
 }
 
+/*
+ * What nothing works without.  Old filters of containers forbid what they do
+ * not know; an errno of each request would not tell anybody why.
+ */
+static int
+monitor_check_calls(void)
+{
+	/* openat2(2): no size so small is one. */
+	if (syscall(__NR_openat2, -1, "", NULL, 0) == -1 &&
+	    errno != EPERM && errno != ENOSYS)
+		return 0;
+	log_error("openat2(2) is not permitted here: %s (in a container, the "
+	    "list of system calls is older than this program: update what "
+	    "runs it)", strerror(errno));
+	return -ENOSYS;
+}
+
 /* Makes the handle table with the export's root, which it takes. */
 static int
 monitor_enter_root(struct monitor *m, int root_fd, uint64_t nofile)
@@ -220,7 +237,9 @@ monitor_start_threads(struct monitor_thread *threads, size_t n)
 		error = monitor_await_threads(begun, n);
 	close(begun);
 	if (error != 0)
-		log_error("thread: %s", strerror(-error));
+		log_error("thread: %s%s", strerror(-error), error == -EPERM ?
+		    " (in a container, clone3(2) must be permitted or fail "
+		    "with ENOSYS: update what runs it)" : "");
 	return error;
 }
 
@@ -313,6 +332,8 @@ monitor_main(void *arg, int channel)
 	log_init(config->log_level, channel_log, &channel);
 	/* An arena for each thread would be 64 MiB of addresses (mallopt(3)). */
 	mallopt(M_ARENA_MAX, 1);
+	if (monitor_check_calls() != 0)
+		return 1;
 	monitor_probe(&m);
 	if (monitor_attach_lanes(&m, config, threads) != 0)
 		return 1;

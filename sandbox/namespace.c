@@ -56,13 +56,15 @@ namespace_attach(int tree, const char *path)
 	    MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* Logs what failed and returns -errno. */
+/* Logs what failed and returns -errno.  Containers forbid much of it. */
 static int
 namespace_fail(const char *what)
 {
 	int error = errno;
 
-	log_error("sandbox: %s: %s", what, strerror(error));
+	log_error("sandbox: %s: %s%s", what, strerror(error),
+	    error == EPERM || error == ENOSYS ? " (in a container, "
+	    "--sandbox=chroot takes less, and --sandbox=none nothing)" : "");
 	return -error;
 }
 
@@ -82,12 +84,9 @@ namespace_unshare(uint64_t propagation)
 	const struct mount_attr attr = { .propagation = propagation };
 
 	if (unshare(NAMESPACE_FLAGS) == -1)
-		return namespace_fail("cannot make namespaces (in a "
-		    "container, use --sandbox=chroot)");
+		return namespace_fail("cannot make namespaces");
 	if (namespace_set_attr(AT_FDCWD, "/", AT_RECURSIVE, &attr) == -1)
-		return namespace_fail("cannot set the propagation of mounts "
-		    "(Linux 5.12 or later is needed; else use "
-		    "--sandbox=chroot)");
+		return namespace_fail("cannot set the propagation of mounts");
 	return 0;
 }
 

@@ -139,19 +139,60 @@ namespace_finish_helper(struct namespace_map_job *job, bool wanted)
 	return -EPERM;
 }
 
+/* Returns 0 or -errno; logs nothing. */
 static int
-namespace_write(const char *file, const char *text)
+namespace_put(const char *file, const char *text)
 {
 	size_t len = strlen(text);
 	int fd, error = 0;
 
 	fd = open(file, O_WRONLY | O_CLOEXEC);
 	if (fd == -1)
-		return namespace_fail(file);
+		return -errno;
 	if (write(fd, text, len) != (ssize_t)len)
-		error = namespace_fail(file);
+		error = -errno;
 	close(fd);
 	return error;
+}
+
+static int
+namespace_write(const char *file, const char *text)
+{
+	int error = namespace_put(file, text);
+
+	if (error == 0)
+		return 0;
+	errno = -error;
+	return namespace_fail(file);
+}
+
+/*
+ * There is no way back out of a namespace of no use: a security module may
+ * permit the namespace and forbid what it is for (Ubuntu's AppArmor), and
+ * /proc may be read-only.  So a process of its own tries it.  Returns 0 or
+ * -errno; logs nothing.
+ */
+static int
+namespace_try_user(uint32_t own)
+{
+	char map[2 * NAMESPACE_NUMBER_SIZE];
+	int status;
+	pid_t pid, got;
+
+	pid = fork();
+	if (pid == -1)
+		return -errno;
+	if (pid == 0) {
+		snprintf(map, sizeof(map), "0 %u 1", own);
+		if (unshare(CLONE_NEWUSER) == -1)
+			_exit(errno);
+		_exit(-namespace_put("/proc/self/uid_map", map));
+	}
+	do {
+		got = waitpid(pid, &status, 0);
+	} while (got == -1 && errno == EINTR);
+	return got == pid && WIFEXITED(status) ? -WEXITSTATUS(status) :
+	    -ECHILD;
 }
 
 static int
@@ -217,15 +258,18 @@ namespace_make_user(struct namespace_map_job *uid,
 {
 	int error;
 
+	error = namespace_try_user(uid->own);
+	if (error != 0) {
+		*refused_out = -error;
+		return error;
+	}
 	error = namespace_start_helper(uid);
 	if (error == 0)
 		error = namespace_start_helper(gid);
 	if (error != 0)
 		return error;
-	if (unshare(CLONE_NEWUSER) == -1) {
-		*refused_out = errno;
-		return -errno;
-	}
+	if (unshare(CLONE_NEWUSER) == -1)
+		return namespace_fail("cannot make a user namespace");
 	error = namespace_write_map(uid);
 	if (error != 0)
 		return error;

@@ -39,6 +39,19 @@ privdrop_fail(const char *what)
 	return -error;
 }
 
+/* What a correct kernel has, and old filters of containers do not know. */
+static int
+privdrop_forbidden(const char *what)
+{
+	int error = errno;
+
+	log_error("sandbox: %s: %s%s", what, strerror(error),
+	    error == EPERM || error == ENOSYS ? " (in a container, the list "
+	    "of system calls is older than this program: update what runs "
+	    "it)" : "");
+	return -error;
+}
+
 /* Guest data is in memory: neither a core file nor ptrace(2) may show it. */
 static int
 privdrop_hide(void)
@@ -167,7 +180,7 @@ privdrop_null_fds(const int *keep, size_t n)
 
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1)
-		return privdrop_fail("/dev/null (which a start needs)");
+		return privdrop_fail("/dev/null");
 	for (fd = 0; fd < PRIVDROP_NULL_FDS; fd++)
 		if (fd != null && !privdrop_is_kept(fd, keep, n) &&
 		    dup2(null, fd) == -1)
@@ -192,7 +205,7 @@ privdrop_close_fds(const int *keep, size_t n)
 		if (next > from && close_range((unsigned int)from,
 		    next == INT_MAX ? UINT_MAX : (unsigned int)next - 1,
 		    0) == -1)
-			return privdrop_fail("close_range");
+			return privdrop_forbidden("close_range");
 		if (next == INT_MAX)
 			return 0;
 	}

@@ -205,7 +205,9 @@ seccomp_enter(enum sandbox_process process,
 		return 0;
 	ctx = seccomp_init(seccomp_default_action(config->seccomp));
 	if (ctx == NULL) {
-		log_error("sandbox: cannot make a system call filter");
+		log_error("sandbox: cannot make a system call filter: the "
+		    "kernel has none, or a container forbids it "
+		    "(--seccomp=none goes without)");
 		return -ENOMEM;
 	}
 	error = seccomp_set_attributes(ctx, config->seccomp);

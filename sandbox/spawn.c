@@ -113,7 +113,7 @@ spawn_monitor(struct child *child, enum sandbox_mode mode, spawn_run *run,
 	/* Containers' filters forbid the call itself, whatever it asks for. */
 	if (flags != 0 && unshare(flags) == -1)
 		return spawn_failed(child, "its pid namespace (in a container, "
-		    "use --sandbox=chroot)");
+		    "--sandbox=chroot goes without)");
 	pid = spawn_clone(0, &child->pidfd);
 	if (pid == -1)
 		return spawn_failed(child, "clone");

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +51,8 @@
 enum filter {
 	FILTER_NONE,
 	FILTER_USERNS,		/* no new namespaces */
-	FILTER_DOCKER		/* nor mounts, and no clone3 */
+	FILTER_DOCKER,		/* nor mounts, and no clone3 */
+	FILTER_OLD		/* a container's that has not heard of it */
 };
 
 /* What a process may do when it starts the daemon. */
@@ -126,12 +128,16 @@ filter_words(const char **argv, enum filter filter)
 	static const int numbers[] = { SYS_unshare, SYS_setns, SYS_mount,
 	    SYS_umount2, SYS_pivot_root, SYS_open_tree, SYS_move_mount,
 	    SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_mount_setattr };
-	static char text[COUNT(numbers)][12], clone3[12], deny[96];
-	size_t n = 0, calls = filter == FILTER_DOCKER ? COUNT(numbers) : 1;
+	static char text[COUNT(numbers)][12], clone3[12], openat2[12],
+	    deny[96];
+	size_t n = 0, calls = 0;
 
 	if (filter == FILTER_NONE)
 		return 0;
+	if (filter != FILTER_OLD)
+		calls = filter == FILTER_DOCKER ? COUNT(numbers) : 1;
 	snprintf(deny, sizeof(deny), "%s/deny", programs);
+	snprintf(openat2, sizeof(openat2), "%d", SYS_openat2);
 	snprintf(clone3, sizeof(clone3), "%d", SYS_clone3);
 	argv[n++] = deny;
 	argv[n++] = "ENOSYS";
@@ -139,6 +145,8 @@ filter_words(const char **argv, enum filter filter)
 	argv[n++] = "--";
 	argv[n++] = deny;
 	argv[n++] = "EPERM";
+	if (filter == FILTER_OLD)
+		argv[n++] = openat2;
 	for (size_t i = 0; i < calls; i++) {
 		snprintf(text[i], sizeof(text[i]), "%d", numbers[i]);
 		argv[n++] = text[i];
@@ -565,6 +573,36 @@ enter_last_namespace(void)
 	write_file("/proc/sys/user/max_user_namespaces", "0");
 }
 
+/* Of this process's own mounts. */
+static void
+enter_readonly_proc(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/proc", NULL,
+	    MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) != 0)
+		_exit(126);
+}
+
+/* As systemd's SecureBits=noroot and AmbientCapabilities=. */
+static void
+enter_noroot(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		_exit(126);
+	for (size_t i = 0; i < COUNT(data); i++)
+		data[i].inheritable = data[i].permitted;
+	if (syscall(SYS_capset, &header, data) != 0)
+		_exit(126);
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0) != 0)
+		_exit(126);
+}
+
 static int
 can_enter(const struct place *place)
 {
@@ -594,6 +632,8 @@ test_nothing(void)
 		    .filter = FILTER_USERNS },
 		{ .name = "no namespaces left", .user = USER,
 		    .enter = enter_last_namespace, .no_new_privs = 1 },
+		{ .name = "/proc is read-only", .user = USER,
+		    .enter = enter_readonly_proc },
 		{ .name = "restricted container", .user = USER,
 		    .filter = FILTER_DOCKER, .no_new_privs = 1 },
 	};
@@ -705,6 +745,8 @@ test_containers(void)
 	    .caps = DOCKER, .filter = FILTER_DOCKER };
 	static const struct place few = { .name = "root, no capability",
 	    .filter = FILTER_DOCKER };
+	static const struct place old = { .name = "old container",
+	    .caps = DOCKER, .filter = FILTER_OLD };
 	const struct expect all = { .other = OTHER };
 	const struct expect none = { .one_id = 1,
 	    .says = { "the monitor goes without these capabilities: chown",
@@ -714,6 +756,7 @@ test_containers(void)
 	test_serves(&docker, NONE, all);
 	REFUSES(&docker, "without these capabilities: sys_admin",
 	    "--sandbox=chroot", NAMESPACE);
+	REFUSES(&old, "openat2", "update", CHROOT);
 	test_serves(&few, NONE, none);
 	REFUSES(&few, "without these capabilities: ", "--sandbox=none",
 	    CHROOT);
@@ -734,6 +777,8 @@ test_least(void)
 	    .caps = LEAST | BIT(CAP_SYS_CHROOT) };
 	static const struct place least = { .name = "the least",
 	    .caps = LEAST };
+	static const struct place noroot = { .name = "noroot",
+	    .caps = UINT64_MAX, .after = enter_noroot };
 	const struct expect locked = { .other = OTHER, .says = {
 	    "without the capability setpcap" } };
 	const struct expect both = { .other = OTHER, .says = {
@@ -743,6 +788,9 @@ test_least(void)
 	test_serves(&admin, NAMESPACE, locked);
 	test_serves(&chroots, CHROOT, both);
 	test_serves(&least, NONE, both);
+	for (size_t i = 0; i < COUNT(modes); i++)
+		test_serves(&noroot, modes[i],
+		    (struct expect){ .other = OTHER });
 }
 
 /* The worker has another uid, and the launcher may not end it. */

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -287,7 +288,7 @@ test_peers(const struct fixture *f)
 	static const struct {
 		const char	*name;
 		int		 want[2];
-	} cases[PEERS] = {
+	} cases[PEERS_OTHER_ID] = {
 		[PEER_KILL_PARENT] = { "kill its parent", { ESRCH, ESRCH } },
 		[PEER_KILL_OTHERS] = { "kill any other", { ESRCH, ESRCH } },
 		[PEER_PTRACE] = { "trace another", { ESRCH, EPERM } },
@@ -307,7 +308,7 @@ test_peers(const struct fixture *f)
 	struct pen_daemon d;
 
 	pen_start(&d, f, PEN_LOCKED, extra);
-	for (uint32_t i = 0; i < PEERS; i++) {
+	for (uint32_t i = 0; i < PEERS_OTHER_ID; i++) {
 		int64_t got = pen_attack(&d, ATTACK_PEERS, i);
 
 		if (!tap_ok(got == cases[i].want[0] || got == cases[i].want[1],
@@ -353,6 +354,61 @@ test_syscalls(const struct fixture *f)
 	}
 }
 
+/*
+ * Root without capabilities, in mode none: all three processes have one user
+ * id, and the worker sees the others.  Without a filter it cannot trace them
+ * nor open what is theirs; with one it cannot send a signal either.
+ */
+static void
+test_one_id(const struct fixture *f)
+{
+	static const char *const open_extra[] = { "--sandbox=none",
+	    "--seccomp=none", NULL };
+	static const struct {
+		const char	*name;
+		long		 number;
+	} cases[] = {
+		{ "kill", SYS_kill }, { "tgkill", SYS_tgkill },
+		{ "pidfd_send_signal", SYS_pidfd_send_signal },
+		{ "rt_sigqueueinfo", SYS_rt_sigqueueinfo },
+		{ "ptrace", SYS_ptrace }, { "prlimit64", SYS_prlimit64 },
+		{ "process_vm_writev", SYS_process_vm_writev },
+		{ "pidfd_getfd", SYS_pidfd_getfd },
+		{ "openat", SYS_openat },
+	};
+	struct pen_daemon d;
+	char name[64];
+
+	pen_start(&d, f, PEN_LOCKED, open_extra);
+	for (uint32_t i = PEERS_OTHER_ID; i < PEERS; i++) {
+		int64_t got = pen_attack(&d, ATTACK_PEERS, i);
+
+		tap_ok(got == EPERM || got == EACCES,
+		    "one user id: way %u to the launcher is closed: %s", i,
+		    strerror((int)got));
+	}
+	pen_expect_alive(&d, "one user id: ends as usual");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		snprintf(name, sizeof(name), "one user id: it calls %s",
+		    cases[i].name);
+		pen_start(&d, f, PEN_LOCKED, (const char *const []){
+		    open_extra[0], NULL });
+		pen_send_attack(&d, ATTACK_SYSCALL,
+		    (uint32_t)cases[i].number);
+		pen_expect_end(&d, 1, "a system call that its sandbox forbids",
+		    1, PEN_LAST_WORDS, name);
+	}
+}
+
+/* What this process has stays; programs that it starts get nothing. */
+static void
+drop_bounding(void)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+			tap_bail("bounding set");
+}
+
 static void
 body(struct fixture *f)
 {
@@ -369,6 +425,8 @@ body(struct fixture *f)
 	test_ready_twice(f);
 	test_peers(f);
 	test_syscalls(f);
+	drop_bounding();
+	test_one_id(f);
 	tap_ok(canary_check(&f->share[0]) == 0, "the canary is as it was");
 }
 

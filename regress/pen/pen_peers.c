@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "regress/pen/pen_worker.h"
@@ -54,17 +55,36 @@ kill_parent(void)
 }
 
 static int64_t
-read_memory(void)
+read_memory_of(pid_t pid)
 {
 	char byte;
 	struct iovec local = { &byte, 1 }, remote = { &byte, 1 };
+
+	return errno_of(process_vm_readv(pid, &local, 1, &remote, 1, 0));
+}
+
+/* Both the memory and a descriptor: the error of the first that fails. */
+static int64_t
+open_parent(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", getppid());
+	if (open(path, O_RDONLY) != -1)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", getppid());
+	return errno_of(open(path, O_RDONLY));
+}
+
+static int64_t
+read_memory(void)
+{
 	int64_t last = 0;
 
 	for (pid_t pid = 1; pid < 64; pid++) {
 		if (pid == getpid())
 			continue;
-		last = errno_of(process_vm_readv(pid, &local, 1, &remote, 1,
-		    0));
+		last = read_memory_of(pid);
 		if (last == 0)
 			return 0;
 	}
@@ -101,6 +121,12 @@ attack_peer(enum pen_peer peer)
 		return errno_of(setuid(0));
 	case PEER_SETNS:
 		return errno_of(setns(CHANNEL_WORKER_FD, 0));
+	case PEER_TRACE_PARENT:
+		return errno_of(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL));
+	case PEER_PARENT_MEMORY:
+		return read_memory_of(getppid());
+	case PEER_PARENT_PROC:
+		return open_parent();
 	case PEERS:
 		break;
 	}

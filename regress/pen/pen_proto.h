@@ -139,7 +139,9 @@ enum pen_race {
 	RACES
 };
 
-/* What a worker may try to do to others. */
+/* What a worker may try to do to others.  PEERS_OTHER_ID: with an id of its
+ * own. */
+#define PEERS_OTHER_ID	PEER_TRACE_PARENT
 enum pen_peer {
 	PEER_KILL_PARENT,	/* kill(getppid(), 0) */
 	PEER_KILL_OTHERS,	/* kill(2) to each number up to 32768 */
@@ -154,6 +156,10 @@ enum pen_peer {
 	PEER_UNSHARE,
 	PEER_SETUID,
 	PEER_SETNS,
+	/* Where all is seen and has the same user id: */
+	PEER_TRACE_PARENT,
+	PEER_PARENT_MEMORY,	/* process_vm_readv(2) */
+	PEER_PARENT_PROC,	/* open its /proc/PID/mem, or a descriptor */
 	PEERS
 };
 
