@@ -18,7 +18,8 @@
 
 #define RIGHTS_NAMES_MAX	256
 #define RIGHTS_BIT(cap)		(UINT64_C(1) << (cap))
-#define RIGHTS_IDS		(RIGHTS_BIT(CAP_SETUID) | RIGHTS_BIT(CAP_SETGID))
+#define RIGHTS_IDS							\
+	(RIGHTS_BIT(CAP_SETUID) | RIGHTS_BIT(CAP_SETGID))
 
 /* The ids that there are. */
 struct rights_maps {

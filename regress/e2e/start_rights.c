@@ -513,8 +513,8 @@ test_refuses(const struct place *place, const char *const *extra,
 }
 
 #define REFUSES(place, says, also, ...)					\
-	test_refuses(place, (const char *const []){ __VA_ARGS__, NULL },	\
-	    says, also)
+	test_refuses(place,						\
+	    (const char *const []){ __VA_ARGS__, NULL }, says, also)
 
 static void
 write_file(const char *path, const char *text)
