@@ -242,115 +242,6 @@ run_end(struct run *r, int want)
 	    "no process is left");
 }
 
-/* What is on the host afterwards; removes it. */
-static void
-is_made(const char *name, uid_t owner)
-{
-	char path[192];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/%s", share, name);
-	if (tap_ok(lstat(path, &st) == 0, "it is on the host"))
-		tap_ok(st.st_uid == owner && st.st_gid == owner,
-		    "it belongs to %u:%u, not %u:%u", owner, owner,
-		    st.st_uid, st.st_gid);
-	tap_is_str(host_read(path), "content", "and has its content");
-	unlink(path);
-}
-
-/* A file of an id that is not the daemon's: the kernel says what comes of it,
- * EINVAL (chown(2)) or EPERM. */
-static void
-is_other(int result, const struct expect *e)
-{
-	char path[192];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/other", share);
-	if (e->other != 0)
-		tap_ok(result >= 0 && lstat(path, &st) == 0 &&
-		    st.st_uid == e->other && st.st_gid == e->other,
-		    "a file of %u is of %u on the host: %s", OTHER, e->other,
-		    fuse_result_name(result));
-	else
-		tap_ok((result == -EPERM || result == -EINVAL) &&
-		    !host_exists(path), "no file of %u, and nothing left of "
-		    "it: %s", OTHER, fuse_result_name(result));
-	unlink(path);
-}
-
-static void
-serve_9p(struct run *r, const struct expect *e)
-{
-	struct p9_client c = { .fd = r->fd, .timeout_ms = SERVER_TIMEOUT_MS };
-	struct p9_stat st;
-	char text[16] = "";
-	int fd = -1;
-
-	is_result(p9_lstat(&c, "/", &st), 0, "the root's attributes");
-	is_result(p9_create(&c, "//new", O_RDWR | O_CREAT | O_EXCL, 0600,
-	    e->guest, e->guest, &fd), 0, "a file of %u", e->guest);
-	tap_ok(fd >= 0 && write(fd, "content", 7) == 7, "it is written to");
-	if (fd >= 0)
-		close(fd);
-	fd = -1;
-	is_result(p9_open(&c, "//new", O_RDONLY, &fd), 0, "it is opened");
-	tap_ok(fd >= 0 && read(fd, text, sizeof(text)) == 7 &&
-	    strcmp(text, "content") == 0, "and read");
-	if (fd >= 0)
-		close(fd);
-	is_made("new", e->owner);
-	fd = -1;
-	is_other(p9_create(&c, "//other", O_RDWR | O_CREAT | O_EXCL, 0600,
-	    OTHER, OTHER, &fd), e);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
-serve_fuse(struct fuse_client *c, const struct expect *e)
-{
-	struct fuse_init_options init = { .flags = fuse_default_init_flags() };
-	struct fuse_entry_out entry;
-	struct fuse_open_out open;
-	char text[16] = "";
-
-	tap_ok(fuse_init(c, &init) >= 0, "INIT");
-	c->uid = c->gid = e->guest;
-	tap_ok(fuse_create(c, FUSE_ROOT_ID, "new", O_RDWR, 0600, &entry,
-	    &open) >= 0, "a file of %u", e->guest);
-	tap_is_int(fuse_write(c, entry.nodeid, open.fh, 0, "content", 7), 7,
-	    "it is written to");
-	fuse_release(c, entry.nodeid, open.fh);
-	tap_ok(fuse_lookup(c, FUSE_ROOT_ID, "new", &entry) >= 0 &&
-	    fuse_open(c, entry.nodeid, O_RDONLY, &open) >= 0,
-	    "it is found and opened");
-	tap_ok(fuse_read(c, entry.nodeid, open.fh, 0, text, 7) == 7 &&
-	    strcmp(text, "content") == 0, "and read");
-	is_made("new", e->owner);
-	c->uid = c->gid = OTHER;
-	is_other(fuse_create(c, FUSE_ROOT_ID, "other", O_RDWR, 0600, &entry,
-	    &open), e);
-}
-
-static void
-serve_virtiofs(struct run *r, const struct expect *e)
-{
-	const struct vhost_options options = { 0 };
-	struct vhost_front front;
-	struct fuse_client c;
-	int error;
-
-	error = vhost_front_setup(&front, r->fd, &options);
-	r->fd = -1;
-	if (!tap_is_int(error, 0, "vhost-user and its rings"))
-		return;
-	fuse_client_init(&c, &front, 1, 0);
-	serve_fuse(&c, e);
-	fuse_client_free(&c);
-	vhost_front_close(&front);
-}
-
 /* In the process's user namespace, if that is another, and without rights. */
 static int
 become_neighbour(uid_t user, pid_t pid)
@@ -408,6 +299,7 @@ is_closed_to(uid_t user, pid_t pid, const char *who)
 	    "the %s is closed to others of its user id", who);
 }
 
+/* After things were made, for which the monitor's threads change ids. */
 static void
 is_locked(const struct run *r, const struct expect *e)
 {
@@ -436,6 +328,115 @@ is_locked(const struct run *r, const struct expect *e)
 	    "launcher: no capability but one");
 }
 
+/* What is on the host afterwards; removes it. */
+static void
+is_made(const char *name, uid_t owner)
+{
+	char path[192];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", share, name);
+	if (tap_ok(lstat(path, &st) == 0, "it is on the host"))
+		tap_ok(st.st_uid == owner && st.st_gid == owner,
+		    "it belongs to %u:%u, not %u:%u", owner, owner,
+		    st.st_uid, st.st_gid);
+	tap_is_str(host_read(path), "content", "and has its content");
+	unlink(path);
+}
+
+/* A file of an id that may not be the daemon's to give. */
+static void
+is_other(int result, const struct expect *e)
+{
+	char path[192];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/other", share);
+	if (e->other != 0)
+		tap_ok(result >= 0 && lstat(path, &st) == 0 &&
+		    st.st_uid == e->other && st.st_gid == e->other,
+		    "a file of %u is of %u on the host: %s", OTHER, e->other,
+		    fuse_result_name(result));
+	else
+		tap_ok(result == -EPERM && !host_exists(path), "no file of %u, and nothing left of "
+		    "it: %s", OTHER, fuse_result_name(result));
+	unlink(path);
+}
+
+static void
+serve_9p(struct run *r, const struct expect *e)
+{
+	struct p9_client c = { .fd = r->fd, .timeout_ms = SERVER_TIMEOUT_MS };
+	struct p9_stat st;
+	char text[16] = "";
+	int fd = -1;
+
+	is_result(p9_lstat(&c, "/", &st), 0, "the root's attributes");
+	is_result(p9_create(&c, "//new", O_RDWR | O_CREAT | O_EXCL, 0600,
+	    e->guest, e->guest, &fd), 0, "a file of %u", e->guest);
+	tap_ok(fd >= 0 && write(fd, "content", 7) == 7, "it is written to");
+	if (fd >= 0)
+		close(fd);
+	fd = -1;
+	is_result(p9_open(&c, "//new", O_RDONLY, &fd), 0, "it is opened");
+	tap_ok(fd >= 0 && read(fd, text, sizeof(text)) == 7 &&
+	    strcmp(text, "content") == 0, "and read");
+	if (fd >= 0)
+		close(fd);
+	is_made("new", e->owner);
+	fd = -1;
+	is_other(p9_create(&c, "//other", O_RDWR | O_CREAT | O_EXCL, 0600,
+	    OTHER, OTHER, &fd), e);
+	if (fd >= 0)
+		close(fd);
+	is_locked(r, e);
+}
+
+static void
+serve_fuse(struct fuse_client *c, const struct expect *e)
+{
+	struct fuse_init_options init = { .flags = fuse_default_init_flags() };
+	struct fuse_entry_out entry;
+	struct fuse_open_out open;
+	char text[16] = "";
+
+	tap_ok(fuse_init(c, &init) >= 0, "INIT");
+	c->uid = c->gid = e->guest;
+	tap_ok(fuse_create(c, FUSE_ROOT_ID, "new", O_RDWR, 0600, &entry,
+	    &open) >= 0, "a file of %u", e->guest);
+	tap_is_int(fuse_write(c, entry.nodeid, open.fh, 0, "content", 7), 7,
+	    "it is written to");
+	fuse_release(c, entry.nodeid, open.fh);
+	tap_ok(fuse_lookup(c, FUSE_ROOT_ID, "new", &entry) >= 0 &&
+	    fuse_open(c, entry.nodeid, O_RDONLY, &open) >= 0,
+	    "it is found and opened");
+	tap_ok(fuse_read(c, entry.nodeid, open.fh, 0, text, 7) == 7 &&
+	    strcmp(text, "content") == 0, "and read");
+	is_made("new", e->owner);
+	c->uid = c->gid = OTHER;
+	is_other(fuse_create(c, FUSE_ROOT_ID, "other", O_RDWR, 0600, &entry,
+	    &open), e);
+}
+
+static void
+serve_virtiofs(struct run *r, const struct expect *e)
+{
+	const struct vhost_options options = { 0 };
+	struct vhost_front front;
+	struct fuse_client c;
+	int error;
+
+	error = vhost_front_setup(&front, r->fd, &options);
+	r->fd = -1;
+	if (!tap_is_int(error, 0, "vhost-user and its rings"))
+		return;
+	fuse_client_init(&c, &front, 1, 0);
+	serve_fuse(&c, e);
+	is_locked(r, e);
+	fuse_client_free(&c);
+	vhost_front_close(&front);
+}
+
 static void
 is_said(const struct run *r, const struct expect *e)
 {
@@ -462,7 +463,6 @@ test_protocol(const struct place *place, const char *const *extra,
 	run_start(&r, place, protocol, extra);
 	if (run_is_ready(&r)) {
 		is_said(&r, e);
-		is_locked(&r, e);
 		if (virtiofs)
 			serve_virtiofs(&r, e);
 		else
