@@ -49,6 +49,20 @@ main_fill_standard_fds(void)
 	return 0;
 }
 
+/* `error` is that of filling the standard descriptors, or 0. */
+static int
+main_run(struct options *options, int error)
+{
+	if (options->print_sandbox != OPTIONS_PRINT_NOT)
+		return main_print(options);
+	if (error != 0) {
+		/* All processes have it in the place of what they close. */
+		log_error("/dev/null: %s: a start needs it", strerror(-error));
+		return 1;
+	}
+	return launcher_run(options);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -57,14 +71,8 @@ main(int argc, char **argv)
 
 	error = main_fill_standard_fds();
 	status = options_parse(&options, argc, argv);
-	if (status != OPTIONS_RUN)
-		return status;
-	if (options.print_sandbox != OPTIONS_PRINT_NOT)
-		return main_print(&options);
-	if (error != 0) {
-		/* All processes have it in the place of what they close. */
-		log_error("/dev/null: %s: a start needs it", strerror(-error));
-		return 1;
-	}
-	return launcher_run(&options);
+	if (status == OPTIONS_RUN)
+		status = main_run(&options, error);
+	options_free(&options);
+	return status;
 }

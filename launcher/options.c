@@ -8,9 +8,11 @@
 
 #include "launcher/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -173,14 +175,23 @@ options_take_listed(struct parser *parser, char *word)
 	return options_take_row(parser, row, label, value);
 }
 
+/* A list is cut in a copy: what argv holds is what ps(1) shows. */
 static int
-options_take_list(struct parser *parser, char *list)
+options_take_list(struct parser *parser, const char *list)
 {
-	char *word;
+	struct options_text *copy;
+	char *rest, *word;
 	int status = 0;
 
-	while (status == 0 && *list != '\0') {
-		word = options_cut(&list);
+	copy = malloc(sizeof(*copy) + strlen(list) + 1);
+	if (copy == NULL)
+		return options_wrong("-o: %s", strerror(errno));
+	strcpy(copy->text, list);
+	copy->next = parser->options->lists;
+	parser->options->lists = copy;
+	rest = copy->text;
+	while (status == 0 && *rest != '\0') {
+		word = options_cut(&rest);
 		if (*word != '\0')
 			status = options_take_listed(parser, word);
 	}
@@ -453,4 +464,15 @@ options_parse(struct options *options, int argc, char **argv)
 	if (status == 0 && options->print_sandbox == OPTIONS_PRINT_NOT)
 		status = options_check_together(&parser);
 	return status == 0 ? OPTIONS_RUN : status == OPTIONS_DONE ? 0 : status;
+}
+
+void
+options_free(struct options *options)
+{
+	struct options_text *next;
+
+	for (; options->lists != NULL; options->lists = next) {
+		next = options->lists->next;
+		free(options->lists);
+	}
 }

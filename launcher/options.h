@@ -39,6 +39,12 @@ struct options_virtiofs {
 	bool			 xattr;
 };
 
+/* A list of -o, taken apart; fields of struct options may point into it. */
+struct options_text {
+	struct options_text	*next;
+	char			 text[];
+};
+
 struct options {
 	enum worker_protocol	 protocol;
 	const char		*shared_dir;
@@ -58,6 +64,7 @@ struct options {
 	enum options_print	 print_sandbox;
 	struct options_virtiofs	 virtiofs;
 	struct sandbox_config	 sandbox;
+	struct options_text	*lists;
 };
 
 #define OPTIONS_RUN	(-1)	/* options_parse(): go on */
@@ -66,9 +73,10 @@ struct options {
  * Reads the command line; the program's name in argv[0] says whose.  Returns
  * OPTIONS_RUN, or the status to exit with: 0 after --help, --version and
  * --print-capabilities, 2 after saying on stderr which option is wrong, how,
- * and what would be right.  The strings in `options` are those of argv, in
- * which the lists of -o are taken apart.
+ * and what would be right.  The strings in `options` are those of argv, whose
+ * bytes stay as they are, or options_free()'s, which is called in any case.
  */
 int	options_parse(struct options *options, int argc, char **argv);
+void	options_free(struct options *options);
 
 #endif /* LAUNCHER_OPTIONS_H */

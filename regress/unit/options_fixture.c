@@ -49,6 +49,7 @@ parse(const char *const *line)
 		dup2(file[i], i + 1);
 	}
 	optind = 0;		/* getopt(3): starts anew */
+	options_free(&options);
 	status = options_parse(&options, n, argv);
 	fflush(NULL);
 	for (i = 0; i < 2; i++) {
@@ -58,6 +59,9 @@ parse(const char *const *line)
 		said[i][got > 0 ? got : 0] = '\0';
 		close(file[i]);
 	}
+	/* ps(1) shows them. */
+	for (n = 0; line[n] != NULL; n++)
+		assert_string_equal(words[n], line[n]);
 	return status;
 }
 
