@@ -25,6 +25,22 @@ static void	log_stderr(void *, enum log_level, const char *);
 static enum log_level	 current_level = LOG_LEVEL_INFO;
 static log_sink		*current_sink = log_stderr;
 static void		*current_arg;
+static bool		 stderr_priorities;
+
+const char *
+log_stderr_priority(enum log_level level)
+{
+	static const char *const priorities[] = { "<3>", "<3>", "<4>", "<6>",
+	    "<7>", "<7>" };
+
+	return stderr_priorities ? priorities[level] : "";
+}
+
+void
+log_stderr_priorities(void)
+{
+	stderr_priorities = true;
+}
 
 static void
 log_stderr(void *arg, enum log_level level, const char *text)
@@ -33,7 +49,8 @@ log_stderr(void *arg, enum log_level level, const char *text)
 	    "debug: ", "trace: " };
 
 	(void)arg;
-	fprintf(stderr, "privfsd: %s%s\n", names[level], text);
+	fprintf(stderr, "%sprivfsd: %s%s\n", log_stderr_priority(level),
+	    names[level], text);
 }
 
 void

@@ -35,6 +35,14 @@ typedef void log_sink(void *arg, enum log_level level, const char *text);
  */
 void	log_init(enum log_level level, log_sink *sink, void *arg);
 
+/*
+ * From here on lines to stderr begin with "<N>", N the priority of syslog(3), as
+ * sd-daemon(3) has it; what is before a line to stderr, "" without.
+ */
+void	log_stderr_priorities(void);
+const char *
+	log_stderr_priority(enum log_level level);
+
 /* Returns the level that log_init() was given. */
 enum log_level
 	log_level(void);

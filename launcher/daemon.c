@@ -9,6 +9,7 @@
 #include "launcher/daemon.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syslog.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -49,6 +50,25 @@ daemon_log_syslog(void *arg, enum log_level level, const char *text)
 		    (size_t)n : sizeof(line) - 1, MSG_DONTWAIT | MSG_NOSIGNAL,
 		    (const struct sockaddr *)&daemon_syslog_address,
 		    sizeof(daemon_syslog_address));
+}
+
+/*
+ * systemd.exec(5): JOURNAL_STREAM is device and inode of what stdout and stderr
+ * were connected to; what was redirected since is another file.
+ */
+void
+daemon_find_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	if (strcmp(stream, own) == 0)
+		log_stderr_priorities();
 }
 
 static int

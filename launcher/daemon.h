@@ -16,6 +16,9 @@ struct daemon {
 	int	syslog_fd;	/* or -1: stderr */
 };
 
+/* If stderr is a stream of systemd's journal, says so to the log. */
+void	daemon_find_journal(void);
+
 /*
  * Opens what the log and the readiness need and, if the options say so, goes
  * to the background: the parent process waits for daemon_ready() and exits with

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launcher/daemon.h"
 #include "launcher/launcher.h"
 #include "launcher/options.h"
 
@@ -70,6 +71,7 @@ main(int argc, char **argv)
 	int error, status;
 
 	error = main_fill_standard_fds();
+	daemon_find_journal();
 	status = options_parse(&options, argc, argv);
 	if (status == OPTIONS_RUN)
 		status = main_run(&options, error);

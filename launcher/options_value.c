@@ -51,7 +51,8 @@ options_wrong(const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	log_escape(escaped, sizeof(escaped), line, strlen(line));
-	fprintf(stderr, "%s: %s\n", options_program, escaped);
+	fprintf(stderr, "%s%s: %s\n", log_stderr_priority(LOG_LEVEL_ERROR),
+	    options_program, escaped);
 	return 2;
 }
 
