@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * Background, pid file, readiness, log.  Runs in the launcher; all that it
+ * Background, readiness, log.  Runs in the launcher; all that it
  * needs later is opened before the launcher drops its rights.
  */
 #include "config.h"
@@ -163,25 +163,6 @@ daemon_begin(struct daemon *daemon, const struct options *options)
 	daemon_open_notify(daemon);
 	error = options->daemonize ? daemon_background(daemon) : 0;
 	daemon->pid = getpid();
-	return error;
-}
-
-int
-daemon_write_pid(const struct daemon *daemon, const struct options *options)
-{
-	int error = 0, fd;
-
-	if (options->pid_file == NULL)
-		return 0;
-	fd = open(options->pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-	    O_NOFOLLOW | O_NONBLOCK, 0644);
-	if (fd == -1 || dprintf(fd, "%d\n", daemon->pid) < 0) {
-		error = -errno;
-		log_error("--pid-file=%s: %s", options->pid_file,
-		    strerror(errno));
-	}
-	if (fd != -1)
-		close(fd);
 	return error;
 }
 

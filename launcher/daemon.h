@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: ISC
  *
- * What a service manager or a shell sees: the background, the pid file, the
- * readiness, the log.
+ * What a service manager or a shell sees: the background, the readiness, the
+ * log.
  */
 #ifndef LAUNCHER_DAEMON_H
 #define LAUNCHER_DAEMON_H
@@ -25,10 +25,6 @@ void	daemon_find_journal(void);
  * 0, or with 1 if this process ends before that.  Returns 0 or -errno, logged.
  */
 int	daemon_begin(struct daemon *daemon, const struct options *options);
-
-/* Writes the pid file, if there is one.  Returns 0 or -errno, logged. */
-int	daemon_write_pid(const struct daemon *daemon,
-	    const struct options *options);
 
 /*
  * Leaves the terminal and the working directory, the log goes to syslog from

@@ -26,6 +26,7 @@
 #include "launcher/daemon.h"
 #include "launcher/last_words.h"
 #include "launcher/listener.h"
+#include "launcher/pid_file.h"
 
 #define LAUNCHER_START_S	60	/* for both sandboxes to come up */
 #define LAUNCHER_STOP_S		2	/* for what was begun to be finished */
@@ -42,6 +43,7 @@ struct launcher {
 	struct options			*options;
 	struct daemon			 daemon;
 	struct listener			 listener;
+	struct pid_file			 pid_file;
 	struct child			 monitor;
 	struct child			 worker;
 	/* Of 9p-proxy, for the last words: */
@@ -326,8 +328,9 @@ launcher_start(struct launcher *l)
 	error = listener_open(&l->listener, options);
 	if (error == 0)
 		error = daemon_begin(&l->daemon, options);
-	if (error == 0)
-		error = daemon_write_pid(&l->daemon, options);
+	if (error == 0 && options->pid_file != NULL)
+		error = pid_file_write(&l->pid_file, options->pid_file,
+		    l->daemon.pid);
 	if (error == 0)
 		error = children_start(options, share_fd, &l->monitor,
 		    &l->worker, &l->watch);
@@ -426,6 +429,7 @@ launcher_end(struct launcher *l)
 		last_words(l->connection, l->watch, status != 0 || l->stopping);
 	launcher_wait(&l->monitor, LAUNCHER_STOP_S * 1000);
 	listener_close(&l->listener);
+	pid_file_remove(&l->pid_file);
 	return status;
 }
 
@@ -434,7 +438,8 @@ launcher_run(struct options *options)
 {
 	struct launcher l = {
 		.options = options,
-		.listener = { .fd = -1, .dir_fd = -1 },
+		.listener = { .fd = -1, .place = { .dir_fd = -1 } },
+		.pid_file = PID_FILE_NONE,
 		.monitor = { .name = "monitor", .pidfd = -1, .channel = -1 },
 		.worker = { .name = "worker", .pidfd = -1, .channel = -1 },
 		.connection = -1,

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,23 +49,6 @@ listener_inherit(struct listener *listener, int fd)
 	return 0;
 }
 
-/* Opens the directory of the socket's file, once and for all. */
-static int
-listener_open_dir(struct listener *listener, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir;
-
-	listener->name = slash == NULL ? path : slash + 1;
-	dir = slash == NULL ? strdup(".") :
-	    strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	if (dir == NULL)
-		return -ENOMEM;
-	listener->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	return listener->dir_fd == -1 ? -errno : 0;
-}
-
 /*
  * Gives the socket's file to whom the options say.  Who may write in the
  * directory may have put anything in its place: only our socket is given away,
@@ -78,7 +60,7 @@ listener_give(struct listener *listener, const struct options *options)
 	struct stat st;
 	int error = 0, fd;
 
-	fd = openat(listener->dir_fd, listener->name,
+	fd = openat(listener->place.dir_fd, listener->place.name,
 	    O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		error = -errno;
@@ -87,10 +69,8 @@ listener_give(struct listener *listener, const struct options *options)
 	else if (fchownat(fd, "", options->socket_uid, options->socket_gid,
 	    AT_EMPTY_PATH) == -1)
 		error = -errno;
-	if (error == 0) {
-		listener->dev = st.st_dev;
-		listener->ino = st.st_ino;
-	}
+	if (error == 0)
+		place_take(&listener->place, &st);
 	if (fd != -1)
 		close(fd);
 	return error;
@@ -105,7 +85,7 @@ listener_call(const struct listener *listener, int fd,
 	int cwd, error = 0;
 
 	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (cwd == -1 || fchdir(listener->dir_fd) == -1)
+	if (cwd == -1 || fchdir(listener->place.dir_fd) == -1)
 		error = -errno;
 	else if (call(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1)
 		error = -errno;
@@ -129,7 +109,7 @@ listener_remove_stale(const struct listener *listener,
 	struct stat st;
 	int error, fd;
 
-	if (fstatat(listener->dir_fd, listener->name, &st,
+	if (fstatat(listener->place.dir_fd, listener->place.name, &st,
 	    AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
@@ -141,10 +121,10 @@ listener_remove_stale(const struct listener *listener,
 	close(fd);
 	if (error != -ECONNREFUSED)
 		return -EADDRINUSE;
-	if (unlinkat(listener->dir_fd, listener->name, 0) == -1)
+	if (unlinkat(listener->place.dir_fd, listener->place.name, 0) == -1)
 		return -errno;
 	log_info("socket %s: removed what another process left behind",
-	    listener->name);
+	    listener->place.name);
 	return 0;
 }
 
@@ -174,10 +154,10 @@ listener_make(struct listener *listener, const struct options *options)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int error;
 
-	error = listener_open_dir(listener, options->socket_path);
+	error = place_open(&listener->place, options->socket_path);
 	if (error != 0)
 		return error;
-	memcpy(sun.sun_path, listener->name, strlen(listener->name));
+	memcpy(sun.sun_path, listener->place.name, strlen(listener->place.name));
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener->fd == -1)
 		return -errno;
@@ -195,7 +175,7 @@ listener_open(struct listener *listener, const struct options *options)
 	const char *path = options->socket_path;
 	int error;
 
-	*listener = (struct listener){ .fd = -1, .dir_fd = -1 };
+	*listener = (struct listener){ .fd = -1, .place = { .dir_fd = -1 } };
 	if (options->fd != -1)
 		return listener_inherit(listener, (int)options->fd);
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -236,21 +216,9 @@ listener_accept(struct listener *listener)
 void
 listener_close(struct listener *listener)
 {
-	struct stat st;
-
 	if (listener->fd != -1)
 		close(listener->fd);
 	listener->fd = -1;
-	if (listener->dir_fd == -1)
-		return;
 	/* QEMU removes the file itself: by now the name may be another's. */
-	if (listener->ino != 0 && fstatat(listener->dir_fd, listener->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == listener->dev &&
-	    st.st_ino == listener->ino &&
-	    unlinkat(listener->dir_fd, listener->name, 0) == -1 &&
-	    errno != ENOENT)
-		log_warn("socket %s: cannot be removed: %s", listener->name,
-		    strerror(errno));
-	close(listener->dir_fd);
-	listener->dir_fd = -1;
+	place_remove(&listener->place, "socket");
 }

@@ -6,19 +6,15 @@
 #ifndef LAUNCHER_LISTENER_H
 #define LAUNCHER_LISTENER_H
 
-#include <sys/stat.h>
-
 #include <stdbool.h>
 
 #include "launcher/options.h"
+#include "launcher/place.h"
 
 struct listener {
 	int		 fd;
 	bool		 listening;	/* else `fd` is connected already */
-	int		 dir_fd;	/* of the socket's file; -1: no file */
-	const char	*name;		/* in that directory, of the options */
-	dev_t		 dev;		/* of that file */
-	ino_t		 ino;
+	struct place	 place;		/* of its file, if it has one */
 };
 
 /*

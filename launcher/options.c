@@ -175,21 +175,34 @@ options_take_listed(struct parser *parser, char *word)
 	return options_take_row(parser, row, label, value);
 }
 
+/* Returns the two words in one, which options_free() releases, or NULL. */
+static char *
+options_keep(struct options *options, const char *word, const char *suffix)
+{
+	size_t size = strlen(word) + strlen(suffix) + 1;
+	struct options_text *text;
+
+	text = malloc(sizeof(*text) + size);
+	if (text == NULL) {
+		options_wrong("%s", strerror(errno));
+		return NULL;
+	}
+	snprintf(text->text, size, "%s%s", word, suffix);
+	text->next = options->texts;
+	options->texts = text;
+	return text->text;
+}
+
 /* A list is cut in a copy: what argv holds is what ps(1) shows. */
 static int
 options_take_list(struct parser *parser, const char *list)
 {
-	struct options_text *copy;
 	char *rest, *word;
 	int status = 0;
 
-	copy = malloc(sizeof(*copy) + strlen(list) + 1);
-	if (copy == NULL)
-		return options_wrong("-o: %s", strerror(errno));
-	strcpy(copy->text, list);
-	copy->next = parser->options->lists;
-	parser->options->lists = copy;
-	rest = copy->text;
+	rest = options_keep(parser->options, list, "");
+	if (rest == NULL)
+		return 2;
 	while (status == 0 && *rest != '\0') {
 		word = options_cut(&rest);
 		if (*word != '\0')
@@ -430,6 +443,18 @@ options_defaults(struct options *options)
 	caps_default(&options->sandbox.caps);
 }
 
+/* The Rust virtiofsd has its pid file beside a socket that it makes. */
+static int
+options_name_pid_file(struct options *options)
+{
+	if (options_name() != NAME_VIRTIOFSD || options->pid_file != NULL ||
+	    options->socket_path == NULL)
+		return 0;
+	options->pid_file = options_keep(options, options->socket_path,
+	    ".pid");
+	return options->pid_file == NULL ? 2 : 0;
+}
+
 /* Decides what depends on other options, and was not said. */
 static void
 options_finish(struct options *options)
@@ -461,6 +486,8 @@ options_parse(struct options *options, int argc, char **argv)
 	options_defaults(options);
 	status = options_read(&parser, argc, argv);
 	options_finish(options);
+	if (status == 0)
+		status = options_name_pid_file(options);
 	if (status == 0 && options->print_sandbox == OPTIONS_PRINT_NOT)
 		status = options_check_together(&parser);
 	return status == 0 ? OPTIONS_RUN : status == OPTIONS_DONE ? 0 : status;
@@ -471,8 +498,8 @@ options_free(struct options *options)
 {
 	struct options_text *next;
 
-	for (; options->lists != NULL; options->lists = next) {
-		next = options->lists->next;
-		free(options->lists);
+	for (; options->texts != NULL; options->texts = next) {
+		next = options->texts->next;
+		free(options->texts);
 	}
 }

@@ -39,7 +39,7 @@ struct options_virtiofs {
 	bool			 xattr;
 };
 
-/* A list of -o, taken apart; fields of struct options may point into it. */
+/* What is not in argv as it should be; fields of struct options point there. */
 struct options_text {
 	struct options_text	*next;
 	char			 text[];
@@ -54,7 +54,7 @@ struct options {
 	gid_t			 socket_gid;	/* -1: the owner's alone */
 	bool			 daemonize;
 	bool			 syslog;
-	const char		*pid_file;
+	const char		*pid_file;	/* or NULL */
 	const char		*worker_path;
 	enum log_level		 log_level;
 	long			 poll_us;
@@ -64,7 +64,7 @@ struct options {
 	enum options_print	 print_sandbox;
 	struct options_virtiofs	 virtiofs;
 	struct sandbox_config	 sandbox;
-	struct options_text	*lists;
+	struct options_text	*texts;
 };
 
 #define OPTIONS_RUN	(-1)	/* options_parse(): go on */

@@ -3,7 +3,7 @@
  *
  * The system calls of the launcher, once both children serve: it waits, logs,
  * ends the others, answers in the place of a worker that died, and removes the
- * socket's name.
+ * names of socket and pid file.
  */
 #include "config.h"
 
@@ -65,9 +65,9 @@ static const struct seccomp_row rows[] = {
 	    .reason = "descriptors that are not needed any more" },
 	{ .name = "newfstatat",
 	    .args = { SECCOMP_IS(3, AT_SYMLINK_NOFOLLOW) },
-	    .reason = "is the socket's name still ours" },
+	    .reason = "is the name of socket or pid file still ours" },
 	{ .name = "unlinkat", .args = { SECCOMP_IS(2, 0) },
-	    .reason = "remove the socket's name" },
+	    .reason = "remove the name of socket or pid file" },
 
 	/* The log and the end. */
 	{ .name = "write",
