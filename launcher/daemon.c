@@ -17,10 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/spawn.h"
@@ -189,21 +191,92 @@ daemon_detach(struct daemon *daemon, const struct options *options)
 	return 0;
 }
 
-void
-daemon_ready(struct daemon *daemon)
+static void __attribute__((format(printf, 3, 4)))
+daemon_notify(const struct daemon *daemon, int flags, const char *fmt, ...)
 {
-	static const char ready[] = "READY=1\nSTATUS=Serving\n";
+	char text[1024];
+	va_list ap;
+	int n;
+
+	if (daemon->notify_fd == -1)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n < sizeof(text) && send(daemon->notify_fd, text,
+	    (size_t)n, flags | MSG_NOSIGNAL) == -1)
+		log_warn("NOTIFY_SOCKET: %s", strerror(errno));
+}
+
+static bool
+daemon_leap_year(unsigned int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* Not by gmtime_r(3): glibc's opens /etc/localtime, which the filter forbids. */
+static void
+daemon_write_time(char *buf, size_t size)
+{
+	static const unsigned int days[] = { 31, 28, 31, 30, 31, 30, 31, 31,
+	    30, 31, 30, 31 };
+	unsigned int day, length, month = 0, second, year = 1970;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	day = (unsigned int)(now.tv_sec / 86400);
+	second = (unsigned int)(now.tv_sec % 86400);
+	while (day >= (length = daemon_leap_year(year) ? 366 : 365)) {
+		day -= length;
+		year++;
+	}
+	while (day >= (length = days[month] +
+	    (month == 1 && daemon_leap_year(year)))) {
+		day -= length;
+		month++;
+	}
+	snprintf(buf, size, "%u-%02u-%02u %02u:%02u:%02u UTC", year,
+	    month + 1, day + 1, second / 3600, second / 60 % 60, second % 60);
+}
+
+void
+daemon_ready(struct daemon *daemon, const struct options *options,
+    bool listening)
+{
+	char where[512];
 	const unsigned char one = 1;
 
-	if (daemon->notify_fd != -1 && send(daemon->notify_fd, ready,
-	    sizeof(ready) - 1, MSG_NOSIGNAL) == -1)
-		log_warn("NOTIFY_SOCKET: %s", strerror(errno));
-	if (daemon->notify_fd != -1)
-		close(daemon->notify_fd);
+	if (options->socket_path != NULL)
+		log_escape(where, sizeof(where), options->socket_path,
+		    strlen(options->socket_path));
+	else
+		snprintf(where, sizeof(where), "descriptor %ld", options->fd);
+	if (listening)
+		daemon_notify(daemon, 0, "READY=1\nSTATUS=Waiting for a "
+		    "front-end on %s\n", where);
+	else
+		daemon_notify(daemon, 0, "READY=1\n");
 	if (daemon->status_fd == -1)
 		return;
 	if (write(daemon->status_fd, &one, 1) != 1)
 		log_warn("the waiting parent is gone");
 	close(daemon->status_fd);
 	daemon->status_fd = -1;
+}
+
+/* Whoever serves does not wait for the service manager. */
+void
+daemon_serving(const struct daemon *daemon, const char *peer)
+{
+	char since[64];
+
+	daemon_write_time(since, sizeof(since));
+	daemon_notify(daemon, MSG_DONTWAIT, "STATUS=Serving %s since %s\n",
+	    peer, since);
+}
+
+void
+daemon_ending(const struct daemon *daemon)
+{
+	daemon_notify(daemon, MSG_DONTWAIT, "STOPPING=1\nSTATUS=Ending\n");
 }

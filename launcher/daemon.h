@@ -32,7 +32,14 @@ int	daemon_begin(struct daemon *daemon, const struct options *options);
  */
 int	daemon_detach(struct daemon *daemon, const struct options *options);
 
-/* Tells parent and service manager that the daemon serves. */
-void	daemon_ready(struct daemon *daemon);
+/*
+ * Tells parent and service manager that the daemon is ready, and the latter
+ * whether it waits for a front-end, serves one, or is about to end.  `peer` is
+ * one line of printable text.
+ */
+void	daemon_ready(struct daemon *daemon, const struct options *options,
+	    bool listening);
+void	daemon_serving(const struct daemon *daemon, const char *peer);
+void	daemon_ending(const struct daemon *daemon);
 
 #endif /* LAUNCHER_DAEMON_H */

@@ -153,6 +153,8 @@ on_terminate(evutil_socket_t signo, short what, void *arg)
 	}
 	log_info("signal %d: ending", signo);
 	l->stopping = true;
+	if (!l->starting)
+		daemon_ending(&l->daemon);
 	channel_send(l->worker.channel, CHANNEL_STOP, 0, NULL, 0, NULL, 0);
 	event_base_loopexit(l->base, &grace);
 }
@@ -178,17 +180,24 @@ on_channel(evutil_socket_t fd, short what, void *arg)
 static int
 launcher_connect(struct launcher *l)
 {
+	char peer[64];
 	int error, fd;
 
 	fd = listener_accept(&l->listener);
 	if (fd < 0)
 		return fd;
 	l->accepted = true;
+	listener_peer(fd, !l->options->sandbox.user_namespace, peer,
+	    sizeof(peer));
 	error = channel_send(l->worker.channel, CHANNEL_CONNECTION, 0, NULL, 0,
 	    &fd, 1);
 	if (error != 0)
 		log_error("cannot hand over the connection: %s",
 		    strerror(-error));
+	else {
+		log_info("front-end connected: %s", peer);
+		daemon_serving(&l->daemon, peer);
+	}
 	if (l->watch != NULL)
 		l->connection = fd;	/* both hold it */
 	else
@@ -211,10 +220,8 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	/* Before it is closed: it may be open elsewhere, see epoll(7). */
 	event_del(l->accept);
 	listener_close(&l->listener);
-	if (error == 0) {
-		log_info("front-end connected");
+	if (error == 0)
 		return;
-	}
 	if (!l->accepted)
 		log_error("accept: %s", strerror(-error));
 	launcher_finish(l);
@@ -360,7 +367,7 @@ launcher_serve(struct launcher *l)
 	    "worker %d", l->options->shared_dir, l->options->protocol ==
 	    WORKER_PROTOCOL_VIRTIOFS ? "virtio-fs" : "9p-proxy",
 	    l->daemon.pid, l->monitor.pid, l->worker.pid);
-	daemon_ready(&l->daemon);
+	daemon_ready(&l->daemon, l->options, l->listener.listening);
 	if (l->accept == NULL)
 		error = launcher_connect(l);
 	else if (event_add(l->accept, NULL) == -1)
@@ -408,6 +415,8 @@ launcher_end(struct launcher *l)
 	/* A monitor's death takes the worker with it at once, or nearly so. */
 	if (worker_died && !monitor_died && l->worker.status == 0 && served)
 		status = 0;
+	if (served && !l->stopping)
+		daemon_ending(&l->daemon);
 	if (l->monitor.channel != -1)
 		launcher_read(l, &l->monitor);
 	if (l->worker.channel != -1)

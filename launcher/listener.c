@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,6 +212,23 @@ listener_accept(struct listener *listener)
 	}
 	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 	return fd == -1 ? -errno : fd;
+}
+
+void
+listener_peer(int fd, bool users, char *buf, size_t size)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	/* unix(7): as they were at its connect(2) or socketpair(2). */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
+	    peer.pid <= 0)
+		snprintf(buf, size, "a front-end");
+	else if (!users)
+		snprintf(buf, size, "process %d", peer.pid);
+	else
+		snprintf(buf, size, "process %d of user %u", peer.pid,
+		    peer.uid);
 }
 
 void

@@ -29,6 +29,13 @@ int	listener_open(struct listener *listener, const struct options *options);
  */
 int	listener_accept(struct listener *listener);
 
+/*
+ * Writes who is at the connection's other end, for people to read; without
+ * `users` by the process id alone, for where this process has user ids of its
+ * own (user_namespaces(7)).
+ */
+void	listener_peer(int fd, bool users, char *buf, size_t size);
+
 /* Closes the socket and removes its file, if it is still that file. */
 void	listener_close(struct listener *listener);
 

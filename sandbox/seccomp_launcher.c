@@ -61,6 +61,9 @@ static const struct seccomp_row rows[] = {
 	/* The front-end. */
 	{ .name = "accept4", .args = { SECCOMP_IS(3, SOCK_CLOEXEC) },
 	    .reason = "the one connection of a listening socket" },
+	{ .name = "getsockopt", .args = { SECCOMP_IS(1, SOL_SOCKET),
+	    SECCOMP_IS(2, SO_PEERCRED) },
+	    .reason = "who the front-end is" },
 	{ .name = "close",
 	    .reason = "descriptors that are not needed any more" },
 	{ .name = "newfstatat",
@@ -75,7 +78,8 @@ static const struct seccomp_row rows[] = {
 	    "signal, to the loop" },
 	{ .name = "sendto",
 	    .args = { SECCOMP_FLAGS(3, MSG_DONTWAIT | MSG_NOSIGNAL) },
-	    .reason = "lines to syslog; readiness; -EIO to the front-end" },
+	    .reason = "lines to syslog; readiness and state; -EIO to the "
+	    "front-end" },
 	{ .name = "exit_group",
 	    .reason = "end" },
 

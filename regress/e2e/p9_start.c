@@ -349,6 +349,10 @@ test_notify(const struct how *how, const char *name)
 	is_locked(r.pid);
 	text[n > 0 ? n : 0] = '\0';
 	tap_ok(strncmp(text, "READY=1\n", 8) == 0, "READY=1 arrives");
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	tap_ok(strncmp(text, "STATUS=Serving process ", 23) == 0,
+	    "and what it does, with a connection that is there already");
 	run_is_serving(&r);
 	run_end(&r, 0);
 	close(fd);
