@@ -15,7 +15,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATIENCE	1000000	/* yields to wait for one answer */
+#define PATIENCE_MS	20000	/* to wait for one answer */
+#define ROUNDS_LEAST	20
+#define ROUNDS_MS	10000
+
+bool
+client_goes_on(const struct client *c, int round, int most)
+{
+	return !c->over && round < most && (round < ROUNDS_LEAST ||
+	    worker_now_ms() - c->began_ms < ROUNDS_MS);
+}
 
 uint32_t
 client_draw(struct client *c, uint32_t n)
@@ -44,8 +53,9 @@ client_wrong(struct client *c, const char *what)
 int
 client_send(struct client *c)
 {
+	uint64_t end;
 	uint32_t slot;
-	int i, result = 0;
+	int result;
 
 	if (c->fd != -1)
 		close(c->fd);
@@ -56,11 +66,10 @@ client_send(struct client *c)
 	memcpy(lane_payload(c->lane, 0), c->message.payload,
 	    pen_payload_len(&c->message));
 	lane_submit(c->lane, 0);
-	for (i = 0; i < PATIENCE && result == 0; i++) {
-		result = lane_reap(c->lane, &slot, &c->reply, &c->fd);
-		if (result == 0)
-			sched_yield();
-	}
+	end = worker_now_ms() + PATIENCE_MS;
+	while ((result = lane_reap(c->lane, &slot, &c->reply, &c->fd)) == 0 &&
+	    worker_now_ms() <= end)
+		sched_yield();
 	c->over = result != 1;
 	if (c->over)
 		return -EPROTO;

@@ -24,9 +24,16 @@ struct client {
 	uint64_t		 random;
 	uint64_t		 dir;		/* "dir", while it is known */
 	uint64_t		 stream;
+	uint64_t		 began_ms;
 	int64_t			 wrong;
 	bool			 over;		/* no answer came */
 };
+
+/*
+ * Says whether to do a round, the first being 0: up to `most`, on a busy machine
+ * for ten seconds, and not without answers.
+ */
+bool	client_goes_on(const struct client *c, int round, int most);
 
 /* A number below `n`. */
 uint32_t

@@ -16,7 +16,7 @@
 #include "regress/pen/pen_cases.h"
 #include "regress/pen/pen_proto.h"
 
-#define PEN_TIMEOUT_MS	30000
+#define PEN_TIMEOUT_MS	120000
 
 /* Programs are built for either protocol. */
 #ifdef PEN_VIRTIOFS

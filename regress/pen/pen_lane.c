@@ -21,9 +21,9 @@
 
 #include "regress/pen/pen_worker.h"
 
-#define OPENS		100000	/* more than any socket holds */
+#define OPENS		100000
 #define REQUESTS	20000
-#define PATIENCE	1000000	/* yields to wait for one answer */
+#define PATIENCE_MS	20000	/* to wait for one answer */
 
 static struct pen_message message;
 
@@ -49,15 +49,16 @@ wake_monitor(struct pen_worker *w)
 static bool
 exchange_blindly(struct pen_worker *w)
 {
+	uint64_t end = worker_now_ms() + PATIENCE_MS;
+
 	lane_submit(w->lane, 0);
-	for (int i = 0; i < PATIENCE; i++) {
-		if (lane_ready(w->lane)) {
-			w->lane->reaped++;
-			return true;
-		}
+	while (!lane_ready(w->lane)) {
+		if (worker_now_ms() > end)
+			return false;
 		sched_yield();
 	}
-	return false;
+	w->lane->reaped++;
+	return true;
 }
 
 static int64_t
@@ -133,34 +134,39 @@ change_memory(struct pen_worker *w)
 	return worked;
 }
 
-/* Returns how many the monitor answered. */
+/*
+ * Returns OPENS if the monitor answered all, which are more than the socket
+ * holds (LANE_PACKET_ROOM).
+ */
 static int64_t
 open_without_receiving(struct pen_worker *w)
 {
-	int64_t answered = 0;
+	struct effort effort;
 
 	worker_good(w, &message, MONITOR_OPEN);
 	worker_fill(w, 0, &message);
-	for (int i = 0; i < OPENS; i++)
-		if (exchange_blindly(w))
-			answered++;
-	return answered;
+	effort_begin(&effort, OPENS);
+	while (effort_goes_on(&effort) && exchange_blindly(w))
+		effort.good++;
+	return effort_end(&effort);
 }
 
 static int64_t
 ask_for_doorbells(struct pen_worker *w)
 {
-	int64_t answered = 0;
+	struct effort effort;
 
 	worker_good(w, &message, MONITOR_GETATTR);
 	worker_fill(w, 0, &message);
-	for (int i = 0; i < REQUESTS; i++) {
+	effort_begin(&effort, REQUESTS);
+	while (effort_goes_on(&effort)) {
 		atomic_store(&w->lane->shared->worker_sleeps, 1);
-		if (exchange_blindly(w) &&
-		    lane_slot(w->lane, 0)->reply.error == 0)
-			answered++;
+		if (!exchange_blindly(w))
+			break;
+		if (lane_slot(w->lane, 0)->reply.error == 0)
+			effort.good++;
 	}
-	return answered;
+	return effort_end(&effort);
 }
 
 /* One more would be too many for the counter (eventfd(2)). */
@@ -219,21 +225,22 @@ scribble_add(struct scribbler *s, void *memory, size_t bytes)
 static int64_t
 scribbled_stream(struct pen_worker *w, struct scribbler *s, int op)
 {
-	int64_t answered = 0;
+	struct effort effort;
 
 	worker_good(w, &message, (uint32_t)op);
 	if (pthread_create(&s->thread, NULL, scribble, s) != 0)
 		return -1;
-	for (int i = 0; i < REQUESTS; i++) {
+	effort_begin(&effort, REQUESTS);
+	while (effort_goes_on(&effort)) {
 		worker_fill(w, 0, &message);
 		if (!exchange_blindly(w))
 			break;
 		if (lane_slot(w->lane, 0)->reply.error == 0)
-			answered++;
+			effort.good++;
 	}
 	atomic_store(&s->stop, true);
 	pthread_join(s->thread, NULL);
-	return answered;
+	return effort_end(&effort);
 }
 
 static int64_t

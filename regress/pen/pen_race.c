@@ -134,7 +134,7 @@ attack_race(struct pen_worker *w, enum pen_race race)
 	struct flip flip = { .value = { row->value[0], row->value[1] },
 	    .len = row->len };
 	struct monitor_reply reply;
-	int64_t answered = 0;
+	struct effort effort;
 	pthread_t thread;
 	int fd;
 
@@ -142,7 +142,8 @@ attack_race(struct pen_worker *w, enum pen_race race)
 	flip.at = race_place(w, row);
 	if (pthread_create(&thread, NULL, flip_values, &flip) != 0)
 		return -1;
-	for (int i = 0; i < ROUNDS; i++) {
+	effort_begin(&effort, ROUNDS);
+	while (effort_goes_on(&effort)) {
 		fd = -1;
 		if (worker_exchange(w, 0, &reply, &fd) != 1)
 			break;
@@ -150,9 +151,9 @@ attack_race(struct pen_worker *w, enum pen_race race)
 			close(fd);
 		if (race >= RACE_GOOD || reply.error == row->errors[0] ||
 		    reply.error == row->errors[1])
-			answered++;
+			effort.good++;
 	}
 	atomic_store(&flip.stop, true);
 	pthread_join(thread, NULL);
-	return answered;
+	return effort_end(&effort);
 }

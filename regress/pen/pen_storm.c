@@ -37,7 +37,7 @@ use_keys(struct client *c)
 	uint32_t key;
 	char name[8];
 
-	for (int i = 0; i < ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, ROUNDS); i++) {
 		key = client_draw(c, STORM_KEYS);
 		snprintf(name, sizeof(name), "k%u", key);
 		handle = client_look_up(c, c->w->dir, name);
@@ -59,7 +59,7 @@ forget_keys(struct client *c)
 {
 	uint64_t handle;
 
-	for (int i = 0; i < 4 * ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, 4 * ROUNDS); i++) {
 		handle = atomic_load(&shared_handles[client_draw(c,
 		    STORM_KEYS)]);
 		if (i % 4 == 0)
@@ -76,7 +76,7 @@ open_others(struct client *c)
 	uint64_t handle;
 	char name[8];
 
-	for (int i = 0; i < 2 * ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, 2 * ROUNDS); i++) {
 		snprintf(name, sizeof(name), "o%u", client_draw(c, STORM_KEYS));
 		handle = client_look_up(c, c->w->dir, name);
 		if (handle == 0) {
@@ -96,7 +96,7 @@ open_others(struct client *c)
 static void
 reset(struct client *c)
 {
-	for (int i = 0; i < ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, ROUNDS); i++) {
 		client_good(c, MONITOR_RESET, 0);
 		if (client_send(c) != 0)
 			client_wrong(c, "RESET fails");
@@ -111,7 +111,7 @@ use_all(struct client *c)
 	    "new-link", "new-name" };
 	uint32_t op;
 
-	for (int i = 0; i < 2 * ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, 2 * ROUNDS); i++) {
 		if (i % 8 == 0 || c->reply.error == -ESTALE)
 			c->dir = client_look_up(c, MONITOR_ROOT_HANDLE, "dir");
 		op = 1 + client_draw(c, MONITOR_OP_MAX - 1);
@@ -210,7 +210,7 @@ read_streams(struct client *c)
 	uint64_t stream;
 	bool plus;
 
-	for (int i = 0; i < ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, ROUNDS); i++) {
 		unsigned int of = client_draw(c, 2);
 		unsigned int in = client_draw(c, 8) == 0 ? !of : of;
 
@@ -234,7 +234,7 @@ renew_streams(struct client *c)
 	uint64_t dirs[2] = { c->w->dir, client_look_up(c, c->w->dir, "sub") };
 	unsigned int of;
 
-	for (int i = 0; i < 2 * ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, 2 * ROUNDS); i++) {
 		of = client_draw(c, 2);
 		if (client_draw(c, 2) == 0) {
 			client_good(c, MONITOR_OPENDIR, dirs[of]);
@@ -293,7 +293,7 @@ static void
 use_late_often(struct client *c)
 {
 	c->dir = client_look_up(c, c->w->dir, "late");
-	for (int i = 0; i < ROUNDS / 10 && !c->over; i++)
+	for (int i = 0; client_goes_on(c, i, ROUNDS / 10); i++)
 		use_late(c);
 }
 
@@ -342,7 +342,7 @@ make_often(struct client *c)
 	char name[8];
 
 	c->dir = client_look_up(c, c->w->dir, "make");
-	for (int i = 0; i < ROUNDS && !c->over; i++) {
+	for (int i = 0; client_goes_on(c, i, ROUNDS); i++) {
 		snprintf(name, sizeof(name), "c%u", client_draw(c, 2));
 		make(c, ops[client_draw(c, 4)], name, STORM_OWNER_CREATE +
 		    c->number);
@@ -482,7 +482,7 @@ attack_storm(struct pen_worker *w, enum pen_storm number)
 		clients[i] = (struct client){ .w = w, .lane = &w->lanes[i],
 		    .number = i, .body = storm->body[storm->n == 0 ? 0 : i],
 		    .fd = -1, .random = 88172645463325252 + i * 7919,
-		    .dir = w->dir };
+		    .dir = w->dir, .began_ms = worker_now_ms() };
 		if (pthread_create(&threads[i], NULL, client_run,
 		    &clients[i]) != 0)
 			return -1;

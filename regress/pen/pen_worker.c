@@ -21,9 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
+
+#define EFFORT_LEAST	200
+#define EFFORT_MS	10000
 
 /* The name that execve(2) was given: a link's, so that one program does. */
 static bool
@@ -148,6 +152,37 @@ worker_exchange(struct pen_worker *w, uint32_t slot,
 	while ((result = lane_reap(w->lane, &reaped, reply, fd_out)) == 0)
 		sched_yield();
 	return result;
+}
+
+uint64_t
+worker_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void
+effort_begin(struct effort *effort, int64_t most)
+{
+	*effort = (struct effort){ .most = most, .began_ms = worker_now_ms() };
+}
+
+bool
+effort_goes_on(struct effort *effort)
+{
+	if (effort->done == effort->most || (effort->done >= EFFORT_LEAST &&
+	    worker_now_ms() - effort->began_ms > EFFORT_MS))
+		return false;
+	effort->done++;
+	return true;
+}
+
+int64_t
+effort_end(const struct effort *effort)
+{
+	return effort->good == effort->done ? effort->most : effort->good;
 }
 
 static bool

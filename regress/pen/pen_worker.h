@@ -6,6 +6,7 @@
 #ifndef REGRESS_PEN_PEN_WORKER_H
 #define REGRESS_PEN_PEN_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,26 @@ void	worker_fill(struct pen_worker *w, uint32_t slot,
  */
 int	worker_exchange(struct pen_worker *w, uint32_t slot,
 	    struct monitor_reply *reply, int *fd_out);
+
+/*
+ * What is repeated so many times: on a busy machine, where an answer may take as
+ * long as others have the processor, for ten seconds, but 200 times at least.
+ */
+struct effort {
+	int64_t		most;
+	int64_t		done;
+	int64_t		good;		/* the caller counts these */
+	uint64_t	began_ms;
+};
+
+void	effort_begin(struct effort *effort, int64_t most);
+bool	effort_goes_on(struct effort *effort);
+
+/* Returns `most` if all that was done was good, else how much was. */
+int64_t	effort_end(const struct effort *effort);
+
+uint64_t
+	worker_now_ms(void);
 
 /* Each runs one kind of attack and returns what enum pen_attack says. */
 int64_t	attack_lane(struct pen_worker *w, enum pen_attack attack,
