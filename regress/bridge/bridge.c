@@ -24,7 +24,7 @@
 /* No request takes so long, whatever the machine is busy with. */
 #define STALL_MS	60000
 #define START_MS	60000
-#define UMOUNT_MS	5000
+#define UMOUNT_MS	60000
 #define QUEUE_SIZE	1024	/* fits LAYOUT_CHAIN without indirect ones */
 #define RING_MEMORY	(16u << 20)
 

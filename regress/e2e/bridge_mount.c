@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "virtiofs_suite.h"
 
 #define DATA_SIZE	(5u * 1024 * 1024 + 4321)
-#define WAIT_MS		30000
+#define WAIT_MS		120000
 
 static const struct fixture *fixture;
 static char mount_point[128], socket_path[128];
@@ -173,22 +174,46 @@ test_rings(void)
 	}
 }
 
-/* Uses the mount until that fails; its exit status is the errno then. */
+/* Once, by a user that is at work; returns whether that is so. */
+static int
+wait_user(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char at_work;
+
+	return poll(&p, 1, WAIT_MS) == 1 && read(fd, &at_work, 1) == 1;
+}
+
+/*
+ * Uses the mount until that fails; its exit status is the errno then.  Returns
+ * when it has used it once.
+ */
 static pid_t
 spawn_user(int kind)
 {
-	pid_t pid = fork();
-	int fd, error = 0;
+	int fd, error = 0, at_work[2];
+	pid_t pid;
 
+	if (pipe2(at_work, O_CLOEXEC) != 0)
+		tap_bail("pipe2");
+	pid = fork();
 	if (pid < 0)
 		tap_bail("fork");
-	if (pid > 0)
+	if (pid > 0) {
+		close(at_work[1]);
+		tap_ok(wait_user(at_work[0]), "user %d is at work", kind);
+		close(at_work[0]);
 		return pid;
+	}
 	fd = open(in_mount("used"), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	while (error == 0) {
+	if (fd < 0)
+		error = errno;
+	for (int done = 0; error == 0; done++) {
 		struct stat st;
 		ssize_t n;
 
+		if (done == 1 && write(at_work[1], "", 1) != 1)
+			_exit(126);
 		if (kind == 0)
 			n = stat(in_mount("none"), &st) == 0 ||
 			    errno == ENOENT ? 0 : -1;
@@ -212,9 +237,6 @@ check_killed(struct bridge *b, pid_t victim, const char *who)
 
 	for (int i = 0; i < 3; i++)
 		user[i] = spawn_user(i);
-	/* Until they are at work. */
-	for (int i = 0; i < 1000 && stat(in_share("used"), &st) != 0; i++)
-		procs_sleep_us(5000);
 	procs_sleep_us(20000);
 	kill(victim, SIGKILL);
 	for (int i = 0; i < 3; i++) {

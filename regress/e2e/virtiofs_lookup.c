@@ -12,7 +12,7 @@
 #include "procs.h"
 #include "virtiofs_suite.h"
 
-#define FORGET_MS	5000	/* until a FORGET takes effect, at most */
+#define FORGET_MS	60000	/* until a FORGET takes effect, at most */
 
 static void
 test_types(struct virtiofs_env *e)

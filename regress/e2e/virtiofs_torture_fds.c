@@ -10,7 +10,7 @@
 #include "procs.h"
 #include "torture.h"
 
-#define SHORT_MS	4000	/* for what must not wait at all */
+#define SHORT_MS	20000	/* for what must not wait at all */
 
 static const struct fixture_share *share;
 static const struct vhost_options options = { .region_size = 4 << 20,

@@ -26,9 +26,10 @@ struct fixture {
 };
 
 /*
- * Runs body in a child process inside of the namespace, ends it after
- * limit_s seconds, ends what it left running, cleans up. Returns the exit
- * status for main(). Without root the program is skipped.
+ * Runs body in a child process inside of the namespace, ends what it left
+ * running, cleans up. Returns the exit status for main(). What is not over after
+ * limit_s seconds on an idle machine is ended, but only after several times as
+ * long: others may use the processors too. Without root the program is skipped.
  */
 int	fixture_main(void (*body)(struct fixture *), unsigned int limit_s);
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLIENT_TIMEOUT_MS	10000
+#define CLIENT_TIMEOUT_MS	60000
 
 /*
  * Where QEMU's virtfs-proxy-helper does what no server should do. The tests

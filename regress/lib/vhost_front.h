@@ -17,7 +17,7 @@
 
 #define VHOST_MAX_FDS		253	/* SCM_MAX_FD of Linux */
 #define VHOST_MAX_QUEUES	65	/* 64 and the one of high priority */
-#define VHOST_TIMEOUT_MS	10000
+#define VHOST_TIMEOUT_MS	60000
 
 /* All zero is what QEMU would do for one request queue of 128. */
 struct vhost_options {
