@@ -36,10 +36,12 @@ typedef void log_sink(void *arg, enum log_level level, const char *text);
 void	log_init(enum log_level level, log_sink *sink, void *arg);
 
 /*
- * From here on lines to stderr begin with "<N>", N the priority of syslog(3), as
- * sd-daemon(3) has it; what is before a line to stderr, "" without.
+ * From here on lines to stderr begin with "<N>", N being the priority of
+ * syslog(3), as sd-daemon(3) has it.
  */
 void	log_stderr_priorities(void);
+
+/* Returns what a line to stderr begins with: "" unless it is as above. */
 const char *
 	log_stderr_priority(enum log_level level);
 

@@ -214,7 +214,7 @@ daemon_leap_year(unsigned int year)
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Not by gmtime_r(3): glibc's opens /etc/localtime, which the filter forbids. */
+/* Not by gmtime_r(3): glibc's opens /etc/localtime; the filter forbids that. */
 static void
 daemon_write_time(char *buf, size_t size)
 {

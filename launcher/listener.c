@@ -158,7 +158,8 @@ listener_make(struct listener *listener, const struct options *options)
 	error = place_open(&listener->place, options->socket_path);
 	if (error != 0)
 		return error;
-	memcpy(sun.sun_path, listener->place.name, strlen(listener->place.name));
+	memcpy(sun.sun_path, listener->place.name,
+	    strlen(listener->place.name));
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener->fd == -1)
 		return -errno;

@@ -27,9 +27,9 @@ struct fixture {
 
 /*
  * Runs body in a child process inside of the namespace, ends what it left
- * running, cleans up. Returns the exit status for main(). What is not over after
- * limit_s seconds on an idle machine is ended, but only after several times as
- * long: others may use the processors too. Without root the program is skipped.
+ * running, cleans up. Returns the exit status for main(). limit_s seconds must
+ * be enough on an idle machine; what takes several times as long is ended,
+ * since others may use the processors too. Without root the program is skipped.
  */
 int	fixture_main(void (*body)(struct fixture *), unsigned int limit_s);
 

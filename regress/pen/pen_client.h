@@ -30,8 +30,8 @@ struct client {
 };
 
 /*
- * Says whether to do a round, the first being 0: up to `most`, on a busy machine
- * for ten seconds, and not without answers.
+ * Says whether to do a round, the first being 0: up to `most`, on a busy
+ * machine for ten seconds, and not without answers.
  */
 bool	client_goes_on(const struct client *c, int round, int most);
 

@@ -43,8 +43,9 @@ int	worker_exchange(struct pen_worker *w, uint32_t slot,
 	    struct monitor_reply *reply, int *fd_out);
 
 /*
- * What is repeated so many times: on a busy machine, where an answer may take as
- * long as others have the processor, for ten seconds, but 200 times at least.
+ * What is repeated so many times; on a busy machine, where an answer may take
+ * as long as others have the processor, for ten seconds, but 200 times at
+ * least.
  */
 struct effort {
 	int64_t		most;
