@@ -210,8 +210,8 @@ op_setxattr(struct monitor *m, struct op *op)
  * What the kernel does itself at every write and change of owner, whoever's it
  * is (capabilities(7), "File capabilities"), and the guest's kernel asks for:
  * to remove it by its name would take CAP_SETFCAP.  A chown that changes
- * nothing does it (ATTR_KILL_PRIV, fs/attr.c), with the set-id bits, too.  Those
- * stay away: who restores them could restore what somebody else has taken.
+ * nothing does it (ATTR_KILL_PRIV, fs/attr.c), and takes set-id bits as well.
+ * They stay away: who restores them could restore what somebody else has taken.
  */
 static int
 xattr_remove_capability(struct monitor *m, struct op *op)

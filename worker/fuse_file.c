@@ -385,7 +385,7 @@ fuse_op_fallocate(struct fuse_request *request)
 {
 	const struct fuse_fallocate_in *in = &request->args.fallocate;
 
-	/* In this order by fallocate(2); the mode is the filter's limit, too. */
+	/* In this order by fallocate(2); modes are the filter's limit, too. */
 	if (in->offset > INT64_MAX || in->length - 1 >= INT64_MAX)
 		return -EINVAL;
 	if ((in->mode & ~(uint32_t)FILE_FALLOCATE_MODES) != 0)

@@ -124,8 +124,8 @@ int	monitor_removexattr(struct monitor_client *client,
 
 /*
  * By handle only.  There, LOOKUP, PARENT, CREATE, TMPFILE, MKNOD, MKDIR,
- * SYMLINK and LINK answer with a handle, which is one lookup more for FORGET to take back,
- * and with attributes; SETATTR with attributes.
+ * SYMLINK and LINK answer with a handle, which is one lookup more for FORGET to
+ * take back, and with attributes; SETATTR with attributes.
  */
 int	monitor_lookup(struct monitor_client *client,
 	    const struct monitor_where *where, monitor_done *done, void *arg);

@@ -297,8 +297,8 @@ guest_link(struct side *s, const uint64_t arg[ARGS])
 {
 	struct fuse_entry_out entry;
 
-	return made(s, &entry, fuse_link(&s->e->c, node_of(s, arg[0]), s->dir, names[arg[1]],
-	    &entry));
+	return made(s, &entry, fuse_link(&s->e->c, node_of(s, arg[0]), s->dir,
+	    names[arg[1]], &entry));
 }
 
 static int
@@ -336,7 +336,8 @@ guest_make_dir(struct side *s, const uint64_t arg[ARGS])
 {
 	struct fuse_entry_out entry;
 
-	return made(s, &entry, fuse_mkdir(&s->e->c, s->dir, names[arg[0]], 0755, &entry));
+	return made(s, &entry, fuse_mkdir(&s->e->c, s->dir, names[arg[0]],
+	    0755, &entry));
 }
 
 static int
@@ -366,8 +367,8 @@ guest_make_node(struct side *s, const uint64_t arg[ARGS])
 {
 	struct fuse_entry_out entry;
 
-	return made(s, &entry, fuse_mknod(&s->e->c, s->dir, names[arg[0]], (uint32_t)arg[1],
-	    0, &entry));
+	return made(s, &entry, fuse_mknod(&s->e->c, s->dir, names[arg[0]],
+	    (uint32_t)arg[1], 0, &entry));
 }
 
 static int
@@ -487,8 +488,8 @@ guest_access(struct side *s, const uint64_t arg[ARGS])
 #define OFFSETS { 0, 1, 10, 4096, 1ULL << 32, 1ULL << 44, 1ULL << 62,	\
 	INT64_MAX - 4096, INT64_MAX - 1, INT64_MAX, 1ULL << 63,		\
 	(1ULL << 63) + 1, UINT64_MAX - 10, UINT64_MAX }, 14
-#define FEW_OFFSETS { 0, 5, 11, INT64_MAX - 4096, INT64_MAX, 1ULL << 63,	\
-	UINT64_MAX }, 7
+#define FEW_OFFSETS { 0, 5, 11, INT64_MAX - 4096, INT64_MAX,		\
+	1ULL << 63, UINT64_MAX }, 7
 
 struct operation {
 	const char	*name;

@@ -92,8 +92,8 @@ test_names(struct virtiofs_env *e)
 }
 
 /*
- * A kernel that exports a mount by NFS asks for these (FUSE_EXPORT_SUPPORT), and
- * so do clients who walk along a path as it is written.
+ * A kernel that exports a mount by NFS asks for these (FUSE_EXPORT_SUPPORT),
+ * and so do clients who walk along a path as it is written.
  */
 static void
 test_dots(struct virtiofs_env *e)
