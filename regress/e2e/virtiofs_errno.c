@@ -134,7 +134,7 @@ guest_fallocate(struct side *s, const uint64_t arg[ARGS])
 }
 
 static int
-host_copy(struct side *s, const uint64_t arg[ARGS])
+host_copy_range(struct side *s, const uint64_t arg[ARGS])
 {
 	off_t from = (off_t)arg[0], to = (off_t)arg[1];
 
@@ -514,7 +514,7 @@ static const struct operation operations[] = {
 	    { FEW_OFFSETS },
 	    { { 0, 1, 4096, INT64_MAX - 4096, INT64_MAX, 1ULL << 63,
 		UINT64_MAX }, 7 } } },
-	{ "copy_file_range", host_copy, guest_copy, { { FEW_OFFSETS },
+	{ "copy_file_range", host_copy_range, guest_copy, { { FEW_OFFSETS },
 	    { FEW_OFFSETS },
 	    { { 0, 1, 3, 4096, 0x7ffff000, 1ULL << 32, INT64_MAX, 1ULL << 63,
 		UINT64_MAX }, 9 }, { { 0, 1, UINT32_MAX }, 3 } } },
