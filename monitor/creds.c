@@ -29,6 +29,10 @@ creds_init(struct creds *creds, const struct caps_set *caps)
 		.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
 		.may_stay = (caps->effective & decide) == decide
 	};
+	if ((caps->permitted & CAPS_BIT(CAP_SETUID)) == 0)
+		creds->root_uid = creds->own_uid;
+	if ((caps->permitted & CAPS_BIT(CAP_SETGID)) == 0)
+		creds->root_gid = creds->own_gid;
 	creds->uid = creds->own_uid;
 	creds->gid = creds->own_gid;
 }
@@ -83,10 +87,17 @@ creds_change(struct creds *creds, uid_t uid, gid_t gid)
 int
 creds_take(struct creds *creds, const struct monitor_owner *owner)
 {
-	if (creds->uid == owner->uid && creds->gid == owner->gid)
+	uid_t uid = owner->uid;
+	gid_t gid = owner->gid;
+
+	if (uid == 0)
+		uid = creds->root_uid;
+	if (gid == 0)
+		gid = creds->root_gid;
+	if (creds->uid == uid && creds->gid == gid)
 		return 0;
 	creds->dev = 0;
-	if (creds_change(creds, owner->uid, owner->gid))
+	if (creds_change(creds, uid, gid))
 		return 0;
 	creds_own(creds);
 	return -EPERM;

@@ -25,6 +25,9 @@
 struct creds {
 	uid_t		own_uid;
 	gid_t		own_gid;
+	/* What 0 of an owner stands for: without SETUID, or SETGID, the own. */
+	uid_t		root_uid;
+	gid_t		root_gid;
 	int		dumpable;	/* as it was at the start */
 	bool		may_stay;	/* else own after each creation */
 	/* What the thread has now; and, if not its own, where it may. */
@@ -43,7 +46,9 @@ void	creds_init(struct creds *creds, const struct caps_set *caps);
 bool	creds_are_own(const struct creds *creds);
 
 /*
- * Makes the thread's ids those of `owner`.  Returns 0, or -EPERM with its own
+ * Makes the thread's ids those of `owner`.  A daemon that may become nobody
+ * else creates for the guest's root what is its own, as one that is root in a
+ * user namespace of its own does.  Returns 0, or -EPERM with its own
  * ids: if they are not mapped in the user namespace, or SETUID or SETGID are
  * not permitted.
  */

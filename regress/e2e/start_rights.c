@@ -344,6 +344,20 @@ is_made(const char *name, uid_t owner)
 	unlink(path);
 }
 
+/* What the guest's root makes is the daemon's own, if it is not root. */
+static void
+is_of_root(int result, const struct expect *e)
+{
+	char path[192];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/root", share);
+	tap_ok(result >= 0 && lstat(path, &st) == 0 && st.st_uid == e->owner &&
+	    st.st_gid == e->owner, "a directory of the guest's root is of %u "
+	    "on the host: %s", e->owner, fuse_result_name(result));
+	rmdir(path);
+}
+
 /* A file of an id that may not be the daemon's to give. */
 static void
 is_other(int result, const struct expect *e)
@@ -358,8 +372,9 @@ is_other(int result, const struct expect *e)
 		    "a file of %u is of %u on the host: %s", OTHER, e->other,
 		    fuse_result_name(result));
 	else
-		tap_ok(result == -EPERM && !host_exists(path), "no file of %u, and nothing left of "
-		    "it: %s", OTHER, fuse_result_name(result));
+		tap_ok(result == -EPERM && !host_exists(path),
+		    "no file of %u, and nothing left of it: %s", OTHER,
+		    fuse_result_name(result));
 	unlink(path);
 }
 
@@ -384,6 +399,8 @@ serve_9p(struct run *r, const struct expect *e)
 	if (fd >= 0)
 		close(fd);
 	is_made("new", e->owner);
+	if (e->guest != 0)
+		is_of_root(p9_mkdir(&c, "//root", 0700, 0, 0), e);
 	fd = -1;
 	is_other(p9_create(&c, "//other", O_RDWR | O_CREAT | O_EXCL, 0600,
 	    OTHER, OTHER, &fd), e);
@@ -413,6 +430,11 @@ serve_fuse(struct fuse_client *c, const struct expect *e)
 	tap_ok(fuse_read(c, entry.nodeid, open.fh, 0, text, 7) == 7 &&
 	    strcmp(text, "content") == 0, "and read");
 	is_made("new", e->owner);
+	if (e->guest != 0) {
+		c->uid = c->gid = 0;
+		is_of_root(fuse_mkdir(c, FUSE_ROOT_ID, "root", 0700, &entry),
+		    e);
+	}
 	c->uid = c->gid = OTHER;
 	is_other(fuse_create(c, FUSE_ROOT_ID, "other", O_RDWR, 0600, &entry,
 	    &open), e);
