@@ -12,7 +12,7 @@ top_builddir=$(cd "${top_builddir:-$here/../..}" && pwd)
 PRIVFSD=${PRIVFSD:-$top_builddir/privfsd}
 PRIVFSD_WORKER=${PRIVFSD_WORKER:-$top_builddir/privfsd-worker}
 GUEST_CACHE=${GUEST_CACHE:-$top_builddir/regress/guest/cache}
-GUEST_SECONDS=${GUEST_SECONDS:-300}
+GUEST_SECONDS=${GUEST_SECONDS:-900}
 export top_builddir GUEST_CACHE
 
 work=
