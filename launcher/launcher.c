@@ -447,7 +447,7 @@ launcher_run(struct options *options)
 {
 	struct launcher l = {
 		.options = options,
-		.listener = { .fd = -1, .place = { .dir_fd = -1 } },
+		.listener = { .fd = -1, .own = { .dir_fd = -1 } },
 		.pid_file = PID_FILE_NONE,
 		.monitor = { .name = "monitor", .pidfd = -1, .channel = -1 },
 		.worker = { .name = "worker", .pidfd = -1, .channel = -1 },

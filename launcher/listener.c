@@ -61,7 +61,7 @@ listener_give(struct listener *listener, const struct options *options)
 	struct stat st;
 	int error = 0, fd;
 
-	fd = openat(listener->place.dir_fd, listener->place.name,
+	fd = openat(listener->own.dir_fd, listener->own.name,
 	    O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		error = -errno;
@@ -71,7 +71,7 @@ listener_give(struct listener *listener, const struct options *options)
 	    AT_EMPTY_PATH) == -1)
 		error = -errno;
 	if (error == 0)
-		place_take(&listener->place, &st);
+		own_file_take(&listener->own, &st);
 	if (fd != -1)
 		close(fd);
 	return error;
@@ -86,7 +86,7 @@ listener_call(const struct listener *listener, int fd,
 	int cwd, error = 0;
 
 	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (cwd == -1 || fchdir(listener->place.dir_fd) == -1)
+	if (cwd == -1 || fchdir(listener->own.dir_fd) == -1)
 		error = -errno;
 	else if (call(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1)
 		error = -errno;
@@ -110,7 +110,7 @@ listener_remove_stale(const struct listener *listener,
 	struct stat st;
 	int error, fd;
 
-	if (fstatat(listener->place.dir_fd, listener->place.name, &st,
+	if (fstatat(listener->own.dir_fd, listener->own.name, &st,
 	    AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
@@ -122,10 +122,10 @@ listener_remove_stale(const struct listener *listener,
 	close(fd);
 	if (error != -ECONNREFUSED)
 		return -EADDRINUSE;
-	if (unlinkat(listener->place.dir_fd, listener->place.name, 0) == -1)
+	if (unlinkat(listener->own.dir_fd, listener->own.name, 0) == -1)
 		return -errno;
 	log_info("socket %s: removed what another process left behind",
-	    listener->place.name);
+	    listener->own.name);
 	return 0;
 }
 
@@ -155,11 +155,11 @@ listener_make(struct listener *listener, const struct options *options)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int error;
 
-	error = place_open(&listener->place, options->socket_path);
+	error = own_file_open(&listener->own, options->socket_path);
 	if (error != 0)
 		return error;
-	memcpy(sun.sun_path, listener->place.name,
-	    strlen(listener->place.name));
+	memcpy(sun.sun_path, listener->own.name,
+	    strlen(listener->own.name));
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener->fd == -1)
 		return -errno;
@@ -177,7 +177,7 @@ listener_open(struct listener *listener, const struct options *options)
 	const char *path = options->socket_path;
 	int error;
 
-	*listener = (struct listener){ .fd = -1, .place = { .dir_fd = -1 } };
+	*listener = (struct listener){ .fd = -1, .own = { .dir_fd = -1 } };
 	if (options->fd != -1)
 		return listener_inherit(listener, (int)options->fd);
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -239,5 +239,5 @@ listener_close(struct listener *listener)
 		close(listener->fd);
 	listener->fd = -1;
 	/* QEMU removes the file itself: by now the name may be another's. */
-	place_remove(&listener->place, "socket");
+	own_file_remove(&listener->own, "socket");
 }

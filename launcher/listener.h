@@ -9,12 +9,12 @@
 #include <stdbool.h>
 
 #include "launcher/options.h"
-#include "launcher/place.h"
+#include "launcher/own_file.h"
 
 struct listener {
 	int		 fd;
 	bool		 listening;	/* else `fd` is connected already */
-	struct place	 place;		/* of its file, if it has one */
+	struct own_file	 own;		/* of its file, if it has one */
 };
 
 /*

@@ -53,7 +53,7 @@ pid_file_lock(struct pid_file *file, const char **why_out)
 {
 	struct stat st;
 
-	file->fd = openat(file->place.dir_fd, file->place.name, O_WRONLY |
+	file->fd = openat(file->own.dir_fd, file->own.name, O_WRONLY |
 	    O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (file->fd == -1 && errno == ELOOP)
 		*why_out = "is a symbolic link";
@@ -69,8 +69,8 @@ pid_file_lock(struct pid_file *file, const char **why_out)
 	/* Its last holder may have removed the name meanwhile. */
 	if (st.st_nlink == 0)
 		return -ESTALE;
-	place_take(&file->place, &st);
-	return place_is_ours(&file->place) ?
+	own_file_take(&file->own, &st);
+	return own_file_is_ours(&file->own) ?
 	    pid_file_check(&st, why_out) : -ESTALE;
 }
 
@@ -79,7 +79,7 @@ pid_file_take(struct pid_file *file, const char *path, const char **why_out)
 {
 	int error, i;
 
-	error = place_open(&file->place, path);
+	error = own_file_open(&file->own, path);
 	for (i = 0; i < PID_FILE_TRIES && error == 0; i++) {
 		error = pid_file_lock(file, why_out);
 		if (error != -ESTALE)
@@ -99,7 +99,7 @@ pid_file_write(struct pid_file *file, const char *path, pid_t pid)
 
 	error = pid_file_take(file, path, &why);
 	if (error != 0)
-		file->place.ino = 0;	/* not ours to remove */
+		file->own.ino = 0;	/* not ours to remove */
 	else if (ftruncate(file->fd, 0) == -1 ||
 	    dprintf(file->fd, "%d\n", pid) < 0)
 		error = -errno;
@@ -114,7 +114,7 @@ pid_file_write(struct pid_file *file, const char *path, pid_t pid)
 void
 pid_file_remove(struct pid_file *file)
 {
-	place_remove(&file->place, "pid file");
+	own_file_remove(&file->own, "pid file");
 	if (file->fd != -1)
 		close(file->fd);
 	file->fd = -1;

@@ -8,14 +8,14 @@
 
 #include <sys/types.h>
 
-#include "launcher/place.h"
+#include "launcher/own_file.h"
 
 struct pid_file {
 	int		fd;		/* has the lock; -1: no file */
-	struct place	place;
+	struct own_file	own;
 };
 
-#define PID_FILE_NONE	{ .fd = -1, .place = { .dir_fd = -1 } }
+#define PID_FILE_NONE	{ .fd = -1, .own = { .dir_fd = -1 } }
 
 /*
  * Makes the file, or takes one that nobody holds, and writes the pid.  `path`
