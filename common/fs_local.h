@@ -11,8 +11,9 @@
 /*
  * Returns whether what `fd`, which may be O_PATH, is open on lies on a file
  * system that this kernel alone decides about: permission needs no one else's
- * word, and no call waits for another machine or process.  False for what is
- * not known, also if fstatfs(2) fails.
+ * word, and no call waits for another machine or process.  (An overlay's layers
+ * may lie elsewhere; it reaches them with the rights of who mounted it.)  False
+ * for what is not known, also if fstatfs(2) fails.
  */
 bool	fs_local(int fd);
 

@@ -4,8 +4,8 @@
  * With which ids and capabilities the daemon runs.  Runs in the launcher before
  * anything hostile is read.
  *
- * A mode that confines is had in full or not at all, but for what confines
- * nobody.  In mode none the daemon starts with what there is.
+ * A mode that confines needs all of its capabilities; SETPCAP and KILL are not
+ * among them.  In mode none the daemon starts with what there is.
  */
 #include "config.h"
 
@@ -17,9 +17,7 @@
 #include <unistd.h>
 
 #define RIGHTS_NAMES_MAX	256
-#define RIGHTS_BIT(cap)		(UINT64_C(1) << (cap))
-#define RIGHTS_IDS							\
-	(RIGHTS_BIT(CAP_SETUID) | RIGHTS_BIT(CAP_SETGID))
+#define RIGHTS_IDS		(CAPS_BIT(CAP_SETUID) | CAPS_BIT(CAP_SETGID))
 
 /* The ids that there are. */
 struct rights_maps {
@@ -94,10 +92,9 @@ rights_fit_ids(struct sandbox_config *sandbox, bool told)
 }
 
 static int
-rights_choose_ids(struct options *options, int *refused_out)
+rights_choose_ids(struct options *options, bool told, int *refused_out)
 {
 	struct sandbox_config *sandbox = &options->sandbox;
-	bool told = sandbox->worker_uid != (uid_t)-1;
 	int error;
 
 	*refused_out = 0;
@@ -115,7 +112,7 @@ rights_choose_ids(struct options *options, int *refused_out)
 
 /*
  * Notes what is missing and not needed.  In mode none that is also what the
- * monitor has by default, but nothing that was asked for by --modcaps.
+ * monitor has by default, but nothing that --modcaps asks for beyond it.
  */
 static void
 rights_go_without(struct sandbox_config *sandbox)
@@ -129,24 +126,28 @@ rights_go_without(struct sandbox_config *sandbox)
 		    sandbox->caps.permitted);
 	sandbox->caps.permitted &= ~missing;
 	sandbox->caps.effective &= ~missing;
-	sandbox->without = missing | caps_missing(RIGHTS_BIT(CAP_SETPCAP) |
+	sandbox->without = missing | caps_missing(CAPS_BIT(CAP_SETPCAP) |
 	    caps_launcher(sandbox));
 }
 
-/* Returns another mode that could be had, or that of the configuration. */
+/*
+ * Returns another mode that could be had, or that of the configuration.
+ * `told`: the worker's user was asked for.
+ */
 static enum sandbox_mode
-rights_other_mode(const struct sandbox_config *sandbox)
+rights_other_mode(const struct sandbox_config *sandbox, bool told)
 {
 	struct sandbox_config other = *sandbox;
 	char names[RIGHTS_NAMES_MAX];
 
 	while (other.mode < SANDBOX_NONE) {
 		other.mode++;
-		if (other.mode == SANDBOX_NONE) {
+		if (other.mode == SANDBOX_NONE && !told) {
 			other.worker_uid = (uid_t)-1;
 			other.worker_gid = (gid_t)-1;
-			rights_go_without(&other);
 		}
+		if (other.mode == SANDBOX_NONE)
+			rights_go_without(&other);
 		if (caps_check_start(&other, names, sizeof(names)) == 0)
 			return other.mode;
 	}
@@ -155,14 +156,14 @@ rights_other_mode(const struct sandbox_config *sandbox)
 
 /* `refused` is why there is no user namespace, or 0. */
 static int
-rights_check_caps(const struct sandbox_config *sandbox, int refused)
+rights_check_caps(const struct sandbox_config *sandbox, bool told, int refused)
 {
 	enum sandbox_mode other;
 	char missing[RIGHTS_NAMES_MAX], hint[64] = "";
 
 	if (caps_check_start(sandbox, missing, sizeof(missing)) == 0)
 		return 0;
-	other = rights_other_mode(sandbox);
+	other = rights_other_mode(sandbox, told);
 	if (other != sandbox->mode)
 		snprintf(hint, sizeof(hint), ", or use --sandbox=%s, which "
 		    "does without", sandbox_mode_name(other));
@@ -171,8 +172,8 @@ rights_check_caps(const struct sandbox_config *sandbox, int refused)
 		    "not start without these capabilities: %s; permit user "
 		    "namespaces%s", strerror(refused), missing, hint);
 	else
-		log_error("cannot start without these capabilities: %s; give "
-		    "it them as root, or start it as an ordinary user%s",
+		log_error("cannot start without these capabilities: %s; "
+		    "start it as root with them, or as an ordinary user%s",
 		    missing, hint);
 	return -EPERM;
 }
@@ -180,11 +181,12 @@ rights_check_caps(const struct sandbox_config *sandbox, int refused)
 int
 rights_settle(struct options *options)
 {
+	const bool told = options->sandbox.worker_uid != (uid_t)-1;
 	int error, refused;
 
-	error = rights_choose_ids(options, &refused);
+	error = rights_choose_ids(options, told, &refused);
 	if (error != 0)
 		return error;
 	rights_go_without(&options->sandbox);
-	return rights_check_caps(&options->sandbox, refused);
+	return rights_check_caps(&options->sandbox, told, refused);
 }

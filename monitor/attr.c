@@ -41,7 +41,7 @@ attr_births_tell(int fd)
 
 	if (fstatfs(fd, &sf) == -1)
 		return false;
-	switch (sf.f_type) {
+	switch ((uint32_t)sf.f_type) {
 	case BTRFS_SUPER_MAGIC:
 	case EXT4_SUPER_MAGIC:
 	case TMPFS_MAGIC:

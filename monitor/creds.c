@@ -45,25 +45,26 @@ creds_are_own(const struct creds *creds)
 
 /*
  * Sets both ids, without looking whether that worked.  What it takes is up for
- * these two calls only; to one's own ids it takes nothing.
+ * these two calls only; to one's own ids it takes nothing.  The set at rest is
+ * set in any case: where the securebits could not be locked (CAP_SETPCAP), the
+ * kernel changes the effective set with the fsuid (capabilities(7)).
  */
 static void
 creds_set(const struct creds *creds, uid_t uid, gid_t gid)
 {
 	uint64_t needed = 0;
-	bool raised;
 
 	if (uid != creds->uid && uid != creds->own_uid)
 		needed |= CAPS_BIT(CAP_SETUID);
 	if (gid != creds->gid && gid != creds->own_gid)
 		needed |= CAPS_BIT(CAP_SETGID);
-	raised = needed != 0 && caps_raise(needed) == 0;
+	if (needed != 0)
+		caps_raise(needed);	/* without it nothing is set */
 	if (gid != creds->gid)
 		setfsgid(gid);
 	if (uid != creds->uid)
 		setfsuid(uid);
-	if (raised)
-		caps_lower();
+	caps_lower();
 	/*
 	 * The kernel has made the process as dumpable as fs.suid_dumpable says
 	 * (proc(5)), which is how well it is kept from being traced.  It has

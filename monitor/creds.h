@@ -48,9 +48,9 @@ bool	creds_are_own(const struct creds *creds);
 /*
  * Makes the thread's ids those of `owner`.  A daemon that may become nobody
  * else creates for the guest's root what is its own, as one that is root in a
- * user namespace of its own does.  Returns 0, or -EPERM with its own
- * ids: if they are not mapped in the user namespace, or SETUID or SETGID are
- * not permitted.
+ * user namespace of its own does.  Returns 0, or -EPERM with the thread's own
+ * ids: if the owner's are not mapped in the user namespace, or SETUID or SETGID
+ * are not permitted.
  */
 int	creds_take(struct creds *creds, const struct monitor_owner *owner);
 

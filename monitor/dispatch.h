@@ -38,6 +38,13 @@ const char
 	*dispatch_name(uint32_t op);
 
 /*
+ * attr_get() of `name`, an entry of the directory `dir_fd`, but not with
+ * another's ids if that is a mount's root.
+ */
+int	entry_attr(struct op *op, int dir_fd, const char *name,
+	    struct monitor_attr *attr_out, struct handle_key *key_out);
+
+/*
  * Answers with a handle, counted as looked up, and the attributes of what `fd`
  * is a path to.  Takes `fd`, also when it fails.  Returns 0 or -errno.
  */

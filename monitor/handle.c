@@ -400,6 +400,25 @@ handle_release(struct handle_table *table, uint64_t handle)
 	handle_unlock(table);
 }
 
+/* Is there room for one more, with a descriptor or without? */
+static bool
+handle_fits(const struct handle_table *table, bool open)
+{
+	return (!open || table->open < table->limit) &&
+	    table->used / HANDLE_LATE < table->limit;
+}
+
+int
+handle_room(struct handle_table *table)
+{
+	bool room;
+
+	pthread_mutex_lock(&table->lock);
+	room = handle_fits(table, true);
+	handle_unlock(table);
+	return room ? 0 : -ENFILE;
+}
+
 uint64_t
 handle_device(struct handle_table *table, uint64_t handle)
 {
@@ -501,8 +520,7 @@ handle_enter(struct handle_table *table, const struct handle_key *key, int fd,
 	struct handle_entry *entry;
 	uint32_t index;
 
-	if ((fd != -1 && table->open >= table->limit) ||
-	    table->used / HANDLE_LATE >= table->limit)
+	if (!handle_fits(table, fd != -1))
 		return -ENFILE;
 	index = handle_take_free(table);
 	if (index == HANDLE_NONE)

@@ -75,6 +75,12 @@ void	handle_table_destroy(struct handle_table *table);
 int	handle_hold(struct handle_table *table, uint64_t handle);
 void	handle_release(struct handle_table *table, uint64_t handle);
 
+/*
+ * Returns 0 if one more inode could be entered now, or -ENFILE.  Others may
+ * take the room meanwhile.
+ */
+int	handle_room(struct handle_table *table);
+
 /* Returns the device of the handle's inode, or 0 if the handle is not live. */
 uint64_t
 	handle_device(struct handle_table *table, uint64_t handle);

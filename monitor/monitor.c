@@ -235,7 +235,9 @@ monitor_start_threads(struct monitor_thread *threads, size_t n)
 	pthread_attr_destroy(&attr);
 	if (error == 0)
 		error = monitor_await_threads(begun, n);
-	close(begun);
+	/* On failure threads that have begun may still write to it. */
+	if (error == 0)
+		close(begun);
 	if (error != 0)
 		log_error("thread: %s%s", strerror(-error), error == -EPERM ?
 		    " (in a container, clone3(2) must be permitted or fail "

@@ -28,7 +28,9 @@ op_getattr(struct monitor *m, struct op *op)
 	error = resolve_parent(&op->place[0], &at);
 	if (error != 0)
 		return error;
-	error = attr_get(at.fd, at.name, at.flags, &op->reply.u.attr, NULL);
+	error = at.flags == AT_EMPTY_PATH ?
+	    attr_get(at.fd, "", AT_EMPTY_PATH, &op->reply.u.attr, NULL) :
+	    entry_attr(op, at.fd, at.name, &op->reply.u.attr, NULL);
 	resolve_release(&at);
 	return error;
 }

@@ -73,6 +73,21 @@ creation_begin(struct op *op, struct creation *c)
 	return 0;
 }
 
+/*
+ * The same for what is made without a descriptor.  What has the name afterwards
+ * may be another's, and could not be removed again: so there must be room for
+ * its handle before.
+ */
+static int
+creation_begin_name(struct monitor *m, struct op *op, struct creation *c)
+{
+	int error = 0;
+
+	if ((m->naming & MONITOR_BY_HANDLE) != 0)
+		error = handle_room(&m->handles);
+	return error != 0 ? error : creation_begin(op, c);
+}
+
 /* After the system call, whatever it returned. */
 static void
 creation_made(struct op *op, const struct creation *c)
@@ -82,10 +97,7 @@ creation_made(struct op *op, const struct creation *c)
 	creds_leave(&op->creds, c->at.fd, c->dev);
 }
 
-/*
- * Removes what `fd` is open on, which was just made, unless somebody has put
- * something in its place.
- */
+/* Removes the file that `fd` is open on, if it still has the name. */
 static void
 creation_undo(const struct creation *c, int fd)
 {
@@ -94,28 +106,7 @@ creation_undo(const struct creation *c, int fd)
 	if (fstat(fd, &made) == 0 &&
 	    fstatat(c->at.fd, c->at.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_dev == made.st_dev && st.st_ino == made.st_ino)
-		unlinkat(c->at.fd, c->at.name,
-		    S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
-}
-
-/*
- * Answers with a handle of what `fd` is a path to, which it takes.  What cannot
- * be answered with is removed; it is pinned by a second descriptor until then,
- * lest the number become another's.
- */
-static int
-creation_answer(struct monitor *m, struct op *op, const struct creation *c,
-    int fd)
-{
-	int error, pin;
-
-	pin = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	error = entry_add(m, op, fd);
-	if (error != 0 && pin != -1)
-		creation_undo(c, pin);
-	if (pin != -1)
-		close(pin);
-	return error;
+		unlinkat(c->at.fd, c->at.name, 0);
 }
 
 /*
@@ -131,7 +122,7 @@ creation_end(struct monitor *m, struct op *op, struct creation *c, int result)
 	if (error == 0 && (m->naming & MONITOR_BY_HANDLE) != 0) {
 		error = resolve_entry(c->at.fd, c->at.name);
 		if (error >= 0)
-			error = creation_answer(m, op, c, error);
+			error = entry_add(m, op, error);
 	}
 	resolve_release(&c->at);
 	return error;
@@ -145,7 +136,7 @@ op_mknod(struct monitor *m, struct op *op)
 	    .member = args->member };
 	int error;
 
-	error = creation_begin(op, &c);
+	error = creation_begin_name(m, op, &c);
 	if (error != 0)
 		return error;
 	return creation_end(m, op, &c, mknodat(c.at.fd, c.at.name, c.mode,
@@ -160,7 +151,7 @@ op_mkdir(struct monitor *m, struct op *op)
 	    .owner = args->owner };
 	int error;
 
-	error = creation_begin(op, &c);
+	error = creation_begin_name(m, op, &c);
 	if (error != 0)
 		return error;
 	/* mkdir(2) ignores set-id bits. */
@@ -175,7 +166,7 @@ op_symlink(struct monitor *m, struct op *op)
 	    .owner = op->request.u.symlink.owner };
 	int error;
 
-	error = creation_begin(op, &c);
+	error = creation_begin_name(m, op, &c);
 	if (error != 0)
 		return error;
 	return creation_end(m, op, &c, symlinkat(op->data, c.at.fd,

@@ -18,6 +18,21 @@
 #define LOOKUP_DEPTH_MAX	(MONITOR_PATH_MAX / 2)
 
 int
+entry_attr(struct op *op, int dir_fd, const char *name,
+    struct monitor_attr *attr_out, struct handle_key *key_out)
+{
+	int error;
+
+	error = attr_get(dir_fd, name, AT_SYMLINK_NOFOLLOW, attr_out, key_out);
+	/* What is not there is no mount. */
+	if (creds_are_own(&op->creds) || error == -ENOENT ||
+	    (error == 0 && attr_out->dev == op->creds.dev))
+		return error;
+	creds_own(&op->creds);
+	return attr_get(dir_fd, name, AT_SYMLINK_NOFOLLOW, attr_out, key_out);
+}
+
+int
 entry_add(struct monitor *m, struct op *op, int fd)
 {
 	struct handle_key key;
@@ -43,8 +58,8 @@ op_lookup(struct monitor *m, struct op *op)
 		fd = resolve_entry(place->fd, ".");
 		return fd < 0 ? fd : entry_add(m, op, fd);
 	}
-	error = attr_get(place->fd, place->name, AT_SYMLINK_NOFOLLOW,
-	    &op->reply.u.attr, &key);
+	error = entry_attr(op, place->fd, place->name, &op->reply.u.attr,
+	    &key);
 	if (error != 0)
 		return error;
 	if (handle_find(&m->handles, &key, place->fd, place->name,
@@ -99,6 +114,8 @@ op_parent(struct monitor *m, struct op *op)
 	struct handle_key key;
 	int error, fd;
 
+	/* Whatever may be above. */
+	creds_own(&op->creds);
 	error = attr_get(place->fd, "", AT_EMPTY_PATH, &attr, &key);
 	if (error != 0)
 		return error;

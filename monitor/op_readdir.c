@@ -61,7 +61,7 @@ listing_look_up(const struct listing *l, int dir_fd, const char *name,
 	struct handle_key key;
 	int error, fd;
 
-	error = attr_get(dir_fd, name, AT_SYMLINK_NOFOLLOW, attr, &key);
+	error = entry_attr(l->op, dir_fd, name, attr, &key);
 	if (error != 0)
 		return error;
 	head->ino = attr->ino;

@@ -62,7 +62,9 @@ xattr_path_open(struct monitor *m, struct op *op, struct xattr_path *xp)
 {
 	int error;
 
-	if (!m->has_xattrat || !op->place[0].has_name)
+	/* A name may be a mount's root, which is not for another's ids. */
+	if (!m->has_xattrat || !op->place[0].has_name ||
+	    !creds_are_own(&op->creds))
 		return xattr_path_inode(m, op, xp);
 	error = resolve_parent(&op->place[0], &xp->at);
 	xp->path = xp->at.name;

@@ -55,22 +55,22 @@ resolve_open(int dir_fd, const char *path, uint64_t resolve, int flags,
 }
 
 /*
- * Opens the place's path.  The ids of the thread's last creation stay on the
- * file system that it was on, which the handle's inode is on as well
+ * Opens `path` of the place.  The ids of the thread's last creation are good
+ * for the file system that it was on, which the handle's inode is on as well
  * (dispatch.c): no mount is entered with them.
  */
 static int
-resolve_path(const struct place *place, int flags)
+resolve_place(const struct place *place, const char *path, uint64_t resolve,
+    int flags)
 {
 	uint64_t stay = creds_are_own(place->creds) ? 0 : RESOLVE_NO_XDEV;
 	int fd;
 
-	fd = resolve_open(place->fd, place->full, RESOLVE_IN_ROOT | stay,
-	    flags, 0);
+	fd = resolve_open(place->fd, path, resolve | stay, flags, 0);
 	if (fd != -EXDEV || stay == 0)
 		return fd;
 	creds_own(place->creds);
-	return resolve_open(place->fd, place->full, RESOLVE_IN_ROOT, flags, 0);
+	return resolve_open(place->fd, path, resolve, flags, 0);
 }
 
 int
@@ -83,7 +83,8 @@ resolve_parent(struct place *place, struct resolved *out)
 	if (place->path_len == 0)
 		return 0;
 	place->full[place->path_len] = '\0';
-	fd = resolve_path(place, O_PATH | O_DIRECTORY);
+	fd = resolve_place(place, place->full, RESOLVE_IN_ROOT,
+	    O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	out->fd = fd;
@@ -127,10 +128,11 @@ resolve_target(struct place *place)
 		return fd == -1 ? -errno : fd;
 	}
 	if (place->path_len == 0)
-		return resolve_entry(place->fd, place->name);
+		return resolve_place(place, place->name, RESOLVE_BENEATH,
+		    RESOLVE_ENTRY);
 	place->full[place->path_len] = place->has_name ? '/' : '\0';
-	return resolve_path(place, place->has_name ? RESOLVE_ENTRY :
-	    O_PATH | O_DIRECTORY);
+	return resolve_place(place, place->full, RESOLVE_IN_ROOT,
+	    place->has_name ? RESOLVE_ENTRY : O_PATH | O_DIRECTORY);
 }
 
 int

@@ -60,9 +60,9 @@ int	resolve_target(struct place *place);
 int	resolve_entry(int dir_fd, const char *name);
 
 /*
- * The directory above `dir_fd`, wherever that is: the one that is opened by a
- * way out, and not to be given to anybody before it was found beneath the
- * export's root.
+ * Returns an O_PATH descriptor of the directory above `dir_fd`, which the caller
+ * owns, or -errno.  It is the only one that may be of something outside of the
+ * export: nobody gets it before op_lookup.c has found it beneath the root.
  */
 int	resolve_above(int dir_fd);
 

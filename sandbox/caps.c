@@ -272,8 +272,9 @@ caps_raise_permitted(void)
 
 /*
  * Without CAP_SETPCAP bounding set and securebits stay.  Nothing comes back by
- * them all the same: only execve(2) gives by them, and not with no_new_privs
- * (prctl(2), PR_SET_NO_NEW_PRIVS).
+ * them all the same: execve(2) gives by them, but not with no_new_privs
+ * (prctl(2), PR_SET_NO_NEW_PRIVS); and so does a change of the fsuid, after
+ * which the monitor sets its set anew (monitor/creds.c).
  */
 static bool
 caps_cannot_lock(void)

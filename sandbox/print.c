@@ -238,10 +238,10 @@ print_json_caps(FILE *out, const char *key, uint64_t set)
 
 	fprintf(out, "    \"%s\": [", key);
 	for (cap = 0; cap < 64; cap++) {
-		if ((set & UINT64_C(1) << cap) == 0)
+		if ((set & CAPS_BIT(cap)) == 0)
 			continue;
 		fprintf(out, "%s\"%s\"", separator,
-		    caps_names(UINT64_C(1) << cap, name, sizeof(name)));
+		    caps_names(CAPS_BIT(cap), name, sizeof(name)));
 		separator = ", ";
 	}
 	fprintf(out, "]");
@@ -342,11 +342,11 @@ print_warn_ids(const struct sandbox_config *config)
 {
 	if (config->worker_uid == (uid_t)-1)
 		log_warn("worker and monitor have the same user id, for want "
-		    "of another: %s the one from the other",
+		    "of another: only %s them apart",
 		    config->seccomp == SECCOMP_ACTION_KILL ||
 		    config->seccomp == SECCOMP_ACTION_TRAP ?
-		    "the filters of system calls alone keep" :
-		    "and no filter of system calls keeps");
+		    "the filters, and that neither can be traced, keep" :
+		    "that neither can be traced keeps");
 	else if (config->worker_gid == (gid_t)-1)
 		log_warn("the worker keeps the groups that this was started "
 		    "with: they cannot be given up here");
@@ -355,8 +355,8 @@ print_warn_ids(const struct sandbox_config *config)
 static void
 print_warn_caps(const struct sandbox_config *config)
 {
-	const uint64_t setpcap = UINT64_C(1) << CAP_SETPCAP;
-	const uint64_t kill = UINT64_C(1) << CAP_KILL;
+	const uint64_t setpcap = CAPS_BIT(CAP_SETPCAP);
+	const uint64_t kill = CAPS_BIT(CAP_KILL);
 	uint64_t others = config->without & ~(setpcap | kill);
 	char names[PRINT_NAMES_MAX];
 
@@ -366,7 +366,8 @@ print_warn_caps(const struct sandbox_config *config)
 		    caps_names(others, names, sizeof(names)));
 	if ((config->without & setpcap) != 0)
 		log_warn("without the capability setpcap the bounding set "
-		    "stays; no_new_privs keeps it of no use");
+		    "and the securebits stay as they are: that nothing comes "
+		    "back by them is up to no_new_privs and the monitor");
 	if ((config->without & kill) != 0)
 		log_warn("without the capability kill a worker that does not "
 		    "end by itself is not ended");

@@ -104,13 +104,14 @@ privdrop_common(void)
 }
 
 /*
- * In a user namespace that maps only the own id, groups cannot be given up
- * (user_namespaces(7), /proc/pid/setgroups); who keeps the ids keeps them.
+ * Where /proc/pid/setgroups says "deny" (user_namespaces(7)), groups cannot be
+ * given up, not even none; who keeps the ids keeps them.
  */
 static int
 privdrop_groups(bool must)
 {
-	if (setgroups(0, NULL) == 0 || (!must && errno == EPERM))
+	if (setgroups(0, NULL) == 0 ||
+	    (errno == EPERM && (!must || getgroups(0, NULL) == 0)))
 		return 0;
 	return privdrop_fail("cannot give up the supplementary groups");
 }
@@ -120,7 +121,10 @@ privdrop_ids(uid_t uid, gid_t gid)
 {
 	int error;
 
-	/* Else the bounding set could not be emptied after this. */
+	/*
+	 * Else the bounding set could not be emptied after this.  Who keeps the
+	 * uid keeps capabilities as well.
+	 */
 	if (uid != (uid_t)-1 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		return privdrop_fail("cannot keep capabilities");
 	error = privdrop_groups(gid != (gid_t)-1);

@@ -163,9 +163,9 @@ void	caps_default(struct caps_set *set);
 
 /*
  * Applies an option's value like "+mknod:-dac_override" (names in any case,
- * with or without cap_).  Those that are raised for a call only ever become
- * permitted.  Returns 0, or -EINVAL with the offending part, within `value`, in `*bad_out` and its length
- * in `*bad_len_out`; logs nothing.
+ * with or without cap_).  FSETID, SETUID and SETGID only ever become permitted.
+ * Returns 0, or -EINVAL with the offending part, within `value`, in `*bad_out`
+ * and its length in `*bad_len_out`; logs nothing.
  */
 int	caps_modify(struct caps_set *set, const char *value,
 	    const char **bad_out, size_t *bad_len_out);
@@ -199,8 +199,8 @@ int	caps_keep_for_exec(void);
 /*
  * Monitor, after privdrop_common().  Bounding, ambient and inheritable sets
  * empty, securebits locked so that no id stands for capabilities, then exactly
- * `set`.  Without CAP_SETPCAP the bounding set and the securebits stay, where
- * no_new_privs makes nothing of them.
+ * `set`.  Without CAP_SETPCAP the bounding set and the securebits stay: then a
+ * change of the fsuid changes the effective set, which caps_lower() mends.
  */
 int	caps_apply_monitor(const struct caps_set *set);
 

@@ -42,7 +42,8 @@
 static const struct seccomp_row rows[] = {
 	/* The lane and the channel. */
 	{ .name = "futex", .args = { SECCOMP_IS(1, FUTEX_WAIT) },
-	    .reason = "sleep until the worker submits" },
+	    .reason = "sleep until the worker submits; the main thread, for "
+		"ever" },
 	{ .name = "write", .args = { SECCOMP_IS(2, BELL_SIZE) },
 	    .reason = "ring the worker's bell" },
 	{ .name = "sched_yield",
@@ -55,7 +56,8 @@ static const struct seccomp_row rows[] = {
 
 	/* From names to descriptors. */
 	{ .name = "openat2",
-	    .reason = "resolve a name beneath a handle; create a file" },
+	    .reason = "resolve a name beneath a handle; create a file; PARENT, "
+		"one step up" },
 	{ .name = "openat", .when = SECCOMP_WRITABLE, .args = {
 	    SECCOMP_NEEDS(2, REOPEN_WRITABLE, REOPEN_ALWAYS) },
 	    .reason = "open a handle's inode through /proc/self/fd" },
@@ -87,20 +89,21 @@ static const struct seccomp_row rows[] = {
 	    .reason = "attributes; which inode a name is" },
 	{ .name = "newfstatat", .args = { SECCOMP_FLAGS(3,
 	    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) },
-	    .reason = "type of what was opened" },
+	    .reason = "type of what was opened; is a name still what was made" },
 	{ .name = "fstat",
-	    .reason = "type of what was opened" },
+	    .reason = "type of what was opened; mode and device of a parent" },
 	{ .name = "readlinkat",
 	    .reason = "READLINK" },
 	{ .name = "fstatfs",
-	    .reason = "STATFS" },
+	    .reason = "STATFS; is a file system local, are its times of birth "
+		"of use" },
 	{ .name = "ioctl", .args = { SECCOMP_IS(1, FS_IOC_GETVERSION) },
 	    .reason = "GETVERSION" },
 
 	/* Owner, mode, size and times. */
 	{ .name = "fchownat", .when = SECCOMP_WRITABLE,
 	    .args = { SECCOMP_IS(4, AT_EMPTY_PATH) },
-	    .reason = "SETATTR" },
+	    .reason = "SETATTR; REMOVEXATTR of security.capability" },
 	{ .name = "fchmodat2", .number = NR_FCHMODAT2,
 	    .when = SECCOMP_WRITABLE, .args = { SECCOMP_FLAGS(2, 07777),
 	    SECCOMP_IS(3, AT_EMPTY_PATH) },
@@ -128,7 +131,7 @@ static const struct seccomp_row rows[] = {
 	    .reason = "LINK; followed is only a name in /proc/self/fd" },
 	{ .name = "unlinkat", .when = SECCOMP_WRITABLE,
 	    .args = { SECCOMP_FLAGS(2, AT_REMOVEDIR) },
-	    .reason = "UNLINK, RMDIR; take back what was half created" },
+	    .reason = "UNLINK, RMDIR; a new file that cannot be answered with" },
 	{ .name = "renameat2", .when = SECCOMP_WRITABLE,
 	    .args = { SECCOMP_FLAGS(4, RENAME_NOREPLACE | RENAME_EXCHANGE) },
 	    .reason = "RENAME" },

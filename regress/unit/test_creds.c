@@ -15,6 +15,7 @@
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -74,6 +75,21 @@ check_ids(const struct creds *creds, uid_t uid, gid_t gid)
 	CHECK(status_field("Gid", 1, 10) == creds->own_gid);
 }
 
+/* From the permitted set, and so from the others. */
+static int
+drop_cap(unsigned int cap)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) == -1)
+		return -1;
+	data[0].permitted &= ~(1U << cap);
+	data[0].effective &= ~(1U << cap);
+	return (int)syscall(SYS_capset, &header, data);
+}
+
 static void
 begin(struct creds *creds, const char *modcaps)
 {
@@ -114,6 +130,25 @@ take(void)
 	check_ids(&creds, 0, 0);
 	CHECK(status_field("CapEff", 0, 16) == rest);
 	CHECK(setuid(1000) == -1 && setgid(1000) == -1);
+}
+
+/* Without CAP_SETPCAP the securebits stay, which keep a set as it is. */
+static void
+without_setpcap(void)
+{
+	struct creds creds;
+	uint64_t rest;
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(drop_cap(CAP_SETPCAP) == 0);
+	begin(&creds, NULL);
+	rest = status_field("CapEff", 0, 16);
+	CHECK(creds_take(&creds, &user) == 0);
+	check_ids(&creds, 1000, 1001);
+	CHECK(status_field("CapEff", 0, 16) == rest);
+	creds_own(&creds);
+	check_ids(&creds, 0, 0);
+	CHECK(status_field("CapEff", 0, 16) == rest);
 }
 
 /* What is taken away makes it an error, with the own ids kept. */
@@ -233,7 +268,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHILD(take), CHILD(without_setuid), CHILD(without_setgid),
+		CHILD(take), CHILD(without_setpcap), CHILD(without_setuid), CHILD(without_setgid),
 		CHILD(unmapped), CHILD(stay), CHILD(never_stay)
 	};
 
