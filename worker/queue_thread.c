@@ -298,7 +298,7 @@ queue_command(struct queue *queue)
 	struct queue_ring ring = queue->ring;
 
 	atomic_store(&queue->posted, false);
-	reason_give(&queue->answer.why, 0, "%s", "");
+	reason_clear(&queue->answer.why);
 	switch (queue->command) {
 	case QUEUE_START:
 		queue_answer(queue, queue_start(queue, &ring), 0);

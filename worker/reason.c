@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
+void
+reason_clear(struct reason *why)
+{
+	why->text[0] = '\0';
+}
+
 int
 reason_give(struct reason *why, int error, const char *fmt, ...)
 {

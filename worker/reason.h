@@ -14,6 +14,9 @@ struct reason {
 	char	text[REASON_MAX];
 };
 
+/* Takes the reason back. */
+void	reason_clear(struct reason *why);
+
 /* Stores the reason, if `why` is not NULL.  Returns `error`. */
 int	reason_give(struct reason *why, int error, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));

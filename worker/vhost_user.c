@@ -432,7 +432,7 @@ carry_out(struct vhost_user *vu)
 	const struct row *row = row_of(&vu->message);
 	int result;
 
-	vu->why.text[0] = '\0';
+	reason_clear(&vu->why);
 	result = check(vu, row);
 	if (result != 0) {
 		result = refuse(vu, row, result);
