@@ -163,6 +163,8 @@ daemon_begin(struct daemon *daemon, const struct options *options)
 	if (error != 0)
 		return error;
 	daemon_open_notify(daemon);
+	/* gmtime_r(3) opens the time zone's file, if nobody has before. */
+	tzset();
 	error = options->daemonize ? daemon_background(daemon) : 0;
 	daemon->pid = getpid();
 	return error;
@@ -208,35 +210,16 @@ daemon_notify(const struct daemon *daemon, int flags, const char *fmt, ...)
 		log_warn("NOTIFY_SOCKET: %s", strerror(errno));
 }
 
-static bool
-daemon_leap_year(unsigned int year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-/* Not by gmtime_r(3): glibc's opens /etc/localtime; the filter forbids that. */
 static void
 daemon_write_time(char *buf, size_t size)
 {
-	static const unsigned int days[] = { 31, 28, 31, 30, 31, 30, 31, 31,
-	    30, 31, 30, 31 };
-	unsigned int day, length, month = 0, second, year = 1970;
-	struct timespec now;
+	time_t now = time(NULL);
+	struct tm tm = { 0 };
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	day = (unsigned int)(now.tv_sec / 86400);
-	second = (unsigned int)(now.tv_sec % 86400);
-	while (day >= (length = daemon_leap_year(year) ? 366 : 365)) {
-		day -= length;
-		year++;
-	}
-	while (day >= (length = days[month] +
-	    (month == 1 && daemon_leap_year(year)))) {
-		day -= length;
-		month++;
-	}
-	snprintf(buf, size, "%u-%02u-%02u %02u:%02u:%02u UTC", year,
-	    month + 1, day + 1, second / 3600, second / 60 % 60, second % 60);
+	gmtime_r(&now, &tm);
+	snprintf(buf, size, "%d-%02d-%02d %02d:%02d:%02d UTC",
+	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec);
 }
 
 void
