@@ -35,6 +35,7 @@ struct odd_fs {
 	pthread_t	thread;
 	uint64_t	number;		/* the last that it gave */
 	atomic_uint	births;
+	atomic_uint	by_root, by_others;
 	_Alignas(8)
 	char		request[REQUEST_MOST];
 };
@@ -166,6 +167,28 @@ handle(struct odd_fs *fs, const struct fuse_in_header *in, const void *args)
 	}
 }
 
+/* As whom the kernel asks; for these as itself, or as who closes a file. */
+static void
+note_ids(struct odd_fs *fs, const struct fuse_in_header *in)
+{
+	switch (in->opcode) {
+	case FUSE_INIT:
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		return;
+	default:
+		break;
+	}
+	if (in->uid == 0 && in->gid == 0)
+		fs->by_root++;
+	else
+		fs->by_others++;
+}
+
 static void *
 serve(void *arg)
 {
@@ -180,6 +203,8 @@ serve(void *arg)
 		/* ENODEV: it was unmounted. */
 		if (n < (ssize_t)sizeof(struct fuse_in_header))
 			return NULL;
+		note_ids(fs, (const struct fuse_in_header *)(void *)
+		    fs->request);
 		handle(fs, (const struct fuse_in_header *)(void *)fs->request,
 		    fs->request + sizeof(struct fuse_in_header));
 	}
@@ -213,6 +238,18 @@ unsigned int
 odd_fs_births(struct odd_fs *fs)
 {
 	return fs->births;
+}
+
+unsigned int
+odd_fs_asked_by_root(struct odd_fs *fs)
+{
+	return fs->by_root;
+}
+
+unsigned int
+odd_fs_asked_by_others(struct odd_fs *fs)
+{
+	return fs->by_others;
 }
 
 void

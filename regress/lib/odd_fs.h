@@ -17,5 +17,8 @@ struct odd_fs	*odd_fs_start(const char *mount_point);
 void		 odd_fs_stop(struct odd_fs *fs);
 /* How often it was asked for a time of birth. */
 unsigned int	 odd_fs_births(struct odd_fs *fs);
+/* How many requests came with root's ids, and how many with any others. */
+unsigned int	 odd_fs_asked_by_root(struct odd_fs *fs);
+unsigned int	 odd_fs_asked_by_others(struct odd_fs *fs);
 
 #endif
