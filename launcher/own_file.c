@@ -40,21 +40,21 @@ own_file_take(struct own_file *own, const struct stat *st)
 }
 
 bool
-own_file_is_ours(const struct own_file *own)
+own_file_is_ours(const struct own_file *own, struct stat *st_out)
 {
-	struct stat st;
-
-	return own->ino != 0 && fstatat(own->dir_fd, own->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == own->dev &&
-	    st.st_ino == own->ino;
+	return own->ino != 0 && fstatat(own->dir_fd, own->name, st_out,
+	    AT_SYMLINK_NOFOLLOW) == 0 && st_out->st_dev == own->dev &&
+	    st_out->st_ino == own->ino;
 }
 
 void
 own_file_remove(struct own_file *own, const char *what)
 {
+	struct stat st;
+
 	if (own->dir_fd == -1)
 		return;
-	if (own_file_is_ours(own) &&
+	if (own_file_is_ours(own, &st) &&
 	    unlinkat(own->dir_fd, own->name, 0) == -1 && errno != ENOENT)
 		log_warn("%s %s: cannot be removed: %s", what, own->name,
 		    strerror(errno));

@@ -24,8 +24,11 @@ int	own_file_open(struct own_file *own, const char *path);
 /* Remembers the file that was made or taken. */
 void	own_file_take(struct own_file *own, const struct stat *st);
 
-/* Returns whether what has the name is that file itself. */
-bool	own_file_is_ours(const struct own_file *own);
+/*
+ * Returns whether what has the name is that file itself; stores what it was at
+ * that moment.
+ */
+bool	own_file_is_ours(const struct own_file *own, struct stat *st_out);
 
 /*
  * Removes the name if it is still that file's, logging as `what` when it

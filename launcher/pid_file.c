@@ -70,7 +70,11 @@ pid_file_lock(struct pid_file *file, const char **why_out)
 	if (st.st_nlink == 0)
 		return -ESTALE;
 	own_file_take(&file->own, &st);
-	return own_file_is_ours(&file->own) ?
+	/*
+	 * What is checked is what it is at the moment that it has the name: one
+	 * of another name could have been put there and taken away before.
+	 */
+	return own_file_is_ours(&file->own, &st) ?
 	    pid_file_check(&st, why_out) : -ESTALE;
 }
 

@@ -73,6 +73,8 @@ rights_fit_ids(struct sandbox_config *sandbox, bool told)
 	error = rights_read_maps(&maps);
 	if (error != 0)
 		return error;
+	sandbox->all_ids = namespace_map_is_whole(&maps.uid) &&
+	    namespace_map_is_whole(&maps.gid);
 	if (told && !namespace_map_has(&maps.uid, sandbox->worker_uid)) {
 		log_error("--worker-user: user id %u is not mapped in this "
 		    "user namespace: give one that is in /proc/self/uid_map",

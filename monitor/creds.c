@@ -18,7 +18,7 @@
 #include "common/fs_local.h"
 
 void
-creds_init(struct creds *creds, const struct caps_set *caps)
+creds_init(struct creds *creds, const struct caps_set *caps, bool all_ids)
 {
 	const uint64_t decide = CAPS_BIT(CAP_DAC_OVERRIDE) |
 	    CAPS_BIT(CAP_FOWNER);
@@ -27,7 +27,7 @@ creds_init(struct creds *creds, const struct caps_set *caps)
 		.own_uid = geteuid(),
 		.own_gid = getegid(),
 		.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
-		.may_stay = (caps->effective & decide) == decide
+		.may_stay = all_ids && (caps->effective & decide) == decide
 	};
 	if ((caps->permitted & CAPS_BIT(CAP_SETUID)) == 0)
 		creds->root_uid = creds->own_uid;
@@ -97,7 +97,6 @@ creds_take(struct creds *creds, const struct monitor_owner *owner)
 		gid = creds->root_gid;
 	if (creds->uid == uid && creds->gid == gid)
 		return 0;
-	creds->dev = 0;
 	if (creds_change(creds, uid, gid))
 		return 0;
 	creds_own(creds);
@@ -105,13 +104,9 @@ creds_take(struct creds *creds, const struct monitor_owner *owner)
 }
 
 void
-creds_leave(struct creds *creds, int dir_fd, uint64_t dev)
+creds_leave(struct creds *creds, int dir_fd)
 {
-	if (creds_are_own(creds) || creds->dev == dev)
-		return;
-	if (creds->may_stay && fs_local(dir_fd))
-		creds->dev = dev;
-	else
+	if (!creds_are_own(creds) && (!creds->may_stay || !fs_local(dir_fd)))
 		creds_own(creds);
 }
 

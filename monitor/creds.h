@@ -33,14 +33,16 @@ struct creds {
 	/* What the thread has now; and, if not its own, where it may. */
 	uid_t		uid;
 	gid_t		gid;
-	uint64_t	dev;		/* st_dev of a local file system */
+	uint64_t	dev;		/* st_dev of where the request is */
 };
 
 /*
  * Fills `creds` for threads that are yet to be made by this one, whose set of
- * capabilities at rest is `caps`.
+ * capabilities at rest is `caps`.  `all_ids`: its user namespace maps each id
+ * to itself, so that capabilities count for every inode.
  */
-void	creds_init(struct creds *creds, const struct caps_set *caps);
+void	creds_init(struct creds *creds, const struct caps_set *caps,
+	    bool all_ids);
 
 /* Returns whether the thread has its own ids. */
 bool	creds_are_own(const struct creds *creds);
@@ -55,10 +57,10 @@ bool	creds_are_own(const struct creds *creds);
 int	creds_take(struct creds *creds, const struct monitor_owner *owner);
 
 /*
- * After a creation in the directory `dir_fd`, on the device `dev`: gives the
- * ids back, unless they may stay.
+ * After a creation in the directory `dir_fd`: gives the ids back, unless they
+ * may stay.
  */
-void	creds_leave(struct creds *creds, int dir_fd, uint64_t dev);
+void	creds_leave(struct creds *creds, int dir_fd);
 
 /* Back to the own ids, for what could depend on them. */
 void	creds_own(struct creds *creds);

@@ -393,14 +393,14 @@ dispatch_release(struct monitor *m, const struct op *op, int n)
 }
 
 /*
- * The ids of the thread's last creation are good for the file system that it
- * was on.
+ * The ids of the thread's last creation are good for local file systems, and
+ * for the one that the handle is on alone: see entry_attr().
  */
 static void
 dispatch_own_ids(struct monitor *m, struct op *op, uint64_t handle)
 {
 	if (!creds_are_own(&op->creds) &&
-	    handle_device(&m->handles, handle) != op->creds.dev)
+	    !handle_is_local(&m->handles, handle, &op->creds.dev))
 		creds_own(&op->creds);
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fs_local.h"
 #include "common/monitor_proto.h"
 #include "monitor/attr.h"
 #include "monitor/resolve.h"
@@ -25,6 +26,13 @@
 #define HANDLE_NONE	UINT32_MAX
 #define HANDLE_FIRST	64		/* entries to start with */
 #define HANDLE_LATE	2		/* entries for each descriptor */
+
+/* On which kind of file system an inode is, once that was asked for. */
+enum handle_where {
+	HANDLE_UNKNOWN,
+	HANDLE_LOCAL,		/* fs_local.h */
+	HANDLE_ELSEWHERE
+};
 
 /* Where a late entry was read; its directory is held. */
 struct handle_late {
@@ -41,6 +49,7 @@ struct handle_entry {
 	uint32_t		 holds;		/* who uses it now */
 	uint32_t		 children;	/* late ones, if a directory */
 	int			 fd;
+	enum handle_where	 where;
 };
 
 /*
@@ -419,18 +428,42 @@ handle_room(struct handle_table *table)
 	return room ? 0 : -ENFILE;
 }
 
-uint64_t
-handle_device(struct handle_table *table, uint64_t handle)
+/*
+ * Asks where an open entry's inode is.  Lets the lock go meanwhile: a server may
+ * be asked.
+ */
+static void
+handle_find_where(struct handle_table *table, uint32_t index)
+{
+	int fd = table->entries[index].fd;
+	bool local;
+
+	table->entries[index].holds++;
+	handle_unlock(table);
+	local = fs_local(fd);
+	pthread_mutex_lock(&table->lock);
+	table->entries[index].where = local ? HANDLE_LOCAL : HANDLE_ELSEWHERE;
+	handle_drop(table, index);
+}
+
+bool
+handle_is_local(struct handle_table *table, uint64_t handle, uint64_t *dev_out)
 {
 	const struct handle_entry *entry;
-	uint64_t dev = 0;
+	bool local = false;
 
 	pthread_mutex_lock(&table->lock);
 	entry = handle_entry(table, handle);
-	if (entry != NULL)
-		dev = entry->key.dev;
+	if (entry != NULL && entry->where == HANDLE_UNKNOWN)
+		handle_find_where(table, (uint32_t)handle);
+	/* The array may have moved, and the handle may be gone. */
+	entry = handle_entry(table, handle);
+	if (entry != NULL) {
+		local = entry->where == HANDLE_LOCAL;
+		*dev_out = entry->key.dev;
+	}
 	handle_unlock(table);
-	return dev;
+	return local;
 }
 
 /* Takes `count` lookups of a live entry back. */
@@ -530,6 +563,8 @@ handle_enter(struct handle_table *table, const struct handle_key *key, int fd,
 	entry->count = 1;
 	entry->fd = fd;
 	entry->late = late;
+	/* What is late is on a local one (attr_births_tell()). */
+	entry->where = late != NULL ? HANDLE_LOCAL : HANDLE_UNKNOWN;
 	if (fd != -1)
 		table->open++;
 	handle_link(table, index);

@@ -81,9 +81,12 @@ void	handle_release(struct handle_table *table, uint64_t handle);
  */
 int	handle_room(struct handle_table *table);
 
-/* Returns the device of the handle's inode, or 0 if the handle is not live. */
-uint64_t
-	handle_device(struct handle_table *table, uint64_t handle);
+/*
+ * Returns whether the handle is live and its inode on a local file system
+ * (common/fs_local.h), whose device it stores.
+ */
+bool	handle_is_local(struct handle_table *table, uint64_t handle,
+	    uint64_t *dev_out);
 
 /* Asks for the number that a held inode has now, if that may be another. */
 void	handle_refresh(struct handle_table *table, uint64_t handle);

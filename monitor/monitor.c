@@ -273,11 +273,14 @@ monitor_lock_down(struct monitor *m, const struct monitor_config *config,
 		error = monitor_enter_root(m, root_fd, nofile);
 	if (error == 0)
 		error = privdrop_common();
+	/* They would count for whoever it creates for: S_ISGID, a server. */
+	if (error == 0)
+		error = privdrop_groups(false);
 	if (error == 0)
 		error = caps_apply_monitor(&sandbox->caps);
 	if (error == 0)
 		error = privdrop_die_with_parent(channel);
-	creds_init(&m->creds, &sandbox->caps);
+	creds_init(&m->creds, &sandbox->caps, sandbox->all_ids);
 	if (error == 0)
 		error = monitor_start_threads(threads, config->nlanes);
 	if (error == 0)

@@ -31,7 +31,6 @@ struct creation {
 	mode_t			mode;		/* type, and 07777 as asked */
 	struct monitor_owner	owner;
 	struct monitor_member	member;
-	uint64_t		dev;		/* of the parent */
 	bool			raised;		/* FSETID */
 };
 
@@ -66,7 +65,6 @@ creation_begin(struct op *op, struct creation *c)
 		resolve_release(&c->at);
 		return error;
 	}
-	c->dev = st.st_dev;
 	/* Where FSETID is not permitted the bit goes, as for any user. */
 	if (creation_keeps_sgid(c, &st))
 		c->raised = caps_raise(CAPS_BIT(CAP_FSETID)) == 0;
@@ -94,7 +92,7 @@ creation_made(struct op *op, const struct creation *c)
 {
 	if (c->raised)
 		caps_lower();
-	creds_leave(&op->creds, c->at.fd, c->dev);
+	creds_leave(&op->creds, c->at.fd);
 }
 
 /* Removes the file that `fd` is open on, if it still has the name. */

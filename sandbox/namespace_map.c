@@ -115,6 +115,13 @@ namespace_map_has(const struct namespace_map *map, uint32_t inside)
 	return false;
 }
 
+bool
+namespace_map_is_whole(const struct namespace_map *map)
+{
+	return map->n == 1 && map->range[0].inside == 0 &&
+	    map->range[0].outside == 0 && map->range[0].count == UINT32_MAX;
+}
+
 uint32_t
 namespace_map_spare(const struct namespace_map *map, uint32_t own)
 {

@@ -103,13 +103,10 @@ privdrop_common(void)
 	return 0;
 }
 
-/*
- * Where /proc/pid/setgroups says "deny" (user_namespaces(7)), groups cannot be
- * given up, not even none; who keeps the ids keeps them.
- */
-static int
+int
 privdrop_groups(bool must)
 {
+	/* user_namespaces(7): "deny" is for a list of none, too. */
 	if (setgroups(0, NULL) == 0 ||
 	    (errno == EPERM && (!must || getgroups(0, NULL) == 0)))
 		return 0;

@@ -56,6 +56,8 @@ struct sandbox_config {
 	uint64_t		without;	/* capabilities the start went
 						   on without */
 	bool			user_namespace;	/* started without root */
+	bool			all_ids;	/* the user namespace's are the
+						   host's, each one */
 	bool			readonly;
 	bool			virtiofs;	/* else 9p-proxy */
 };
@@ -113,6 +115,9 @@ int	namespace_enter_empty(enum sandbox_mode mode);
  */
 const char
 	*namespace_map_add(struct namespace_map *map, const char *value);
+
+/* Returns whether each id is mapped, to itself. */
+bool	namespace_map_is_whole(const struct namespace_map *map);
 
 /* Returns whether an id of the namespace is mapped. */
 bool	namespace_map_has(const struct namespace_map *map, uint32_t inside);
@@ -236,6 +241,12 @@ void	caps_lower(void);
  * SIGPIPE and SIGXFSZ ignored, no limit on a file's size.
  */
 int	privdrop_common(void);
+
+/*
+ * Gives up the supplementary groups.  Unless it `must`, that may be forbidden:
+ * without CAP_SETGID, or where /proc/pid/setgroups says "deny".
+ */
+int	privdrop_groups(bool must);
 
 /*
  * Becomes uid and gid without supplementary groups; -1 keeps the own.  What is

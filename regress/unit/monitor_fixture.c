@@ -163,7 +163,7 @@ fixture_open(struct monitor_fixture *f, unsigned int naming, uint32_t handles)
 		return -errno;
 	f->m.naming = naming;
 	caps_default(&caps);
-	creds_init(&f->m.creds, &caps);
+	creds_init(&f->m.creds, &caps, true);
 	f->op.creds = f->m.creds;
 	f->m.handles.limit = handles;
 	stream_table_init(&f->m.streams, 4);

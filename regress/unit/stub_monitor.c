@@ -82,12 +82,13 @@ handle_hold(struct handle_table *table, uint64_t handle)
 }
 
 /* Asked for a thread with another's ids only, which stubs never have. */
-uint64_t
-handle_device(struct handle_table *table, uint64_t handle)
+bool
+handle_is_local(struct handle_table *table, uint64_t handle, uint64_t *dev_out)
 {
 	(void)table;
 	(void)handle;
-	return 0;
+	(void)dev_out;
+	return false;
 }
 
 void
