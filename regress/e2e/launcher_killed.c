@@ -185,6 +185,7 @@ test_virtiofs(const struct fixture_share *share, const char *mode)
 	tap_is_int(fuse_mkdir(&e.c, FUSE_ROOT_ID, "fuse", 0700, &entry), 0,
 	    "a user makes a directory");
 	check(&e.srv);
+	fuse_client_free(&e.c);
 	vhost_front_close(&e.front);
 	server_close_log(&e.srv);
 	rmdir(host_in(share, "fuse"));
