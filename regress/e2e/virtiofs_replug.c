@@ -281,8 +281,8 @@ test_running(void)
 			is_done(vhost_front_stop_ring(&e.front, 0, &base),
 			    "one stops");
 	}
-	tap_ok(strstr(server_log_text(e.srv.log_fd),
-	    "SET_OWNER (3) refused: ring 1 is not stopped") != NULL,
+	tap_ok(server_wait_log(e.srv.log_fd,
+	    "SET_OWNER (3) refused: ring 1 is not stopped"),
 	    "the log says why");
 	tap_is_int(virtiofs_env_stop(&e), 0, "exit status");
 }

@@ -48,20 +48,6 @@ run(const char *const *args, char *out, size_t size)
 #define RUN(out, ...)							\
 	run((const char *const []){ __VA_ARGS__, NULL }, out, sizeof(out))
 
-/* Waits for a line in the log, for a bounded time. */
-static int
-wait_log(const struct server *s, const char *text)
-{
-	long long end = procs_now_ms() + SERVER_TIMEOUT_MS;
-
-	while (strstr(server_log_text(s->log_fd), text) == NULL) {
-		if (procs_now_ms() > end)
-			return -ETIMEDOUT;
-		procs_sleep_us(1000);
-	}
-	return 0;
-}
-
 static void
 start(struct server *s, const struct virtiofs_server_options *o)
 {
@@ -124,7 +110,7 @@ test_socket(void)
 	struct stat st;
 
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "by virtio-fs; launcher"), 0,
+	tap_ok(server_wait_log(s.log_fd, "by virtio-fs; launcher"),
 	    "socket: it says that it is ready");
 	host_lstat(socket_path, &st);
 	tap_is_oct(st.st_mode, S_IFSOCK | 0700, "socket: its owner's");
@@ -135,14 +121,14 @@ test_socket(void)
 	o.no_connect = 0;
 	make_stale(socket_path);
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "left behind"), 0,
+	tap_ok(server_wait_log(s.log_fd, "left behind"),
 	    "socket: a stale one is replaced, and said so");
 	is_serving(&s, "stale socket");
 	tap_ok(!host_exists(socket_path), "stale socket: its name is removed");
 
 	o.no_connect = 1;
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "ready"), 0, "socket group: ready");
+	tap_ok(server_wait_log(s.log_fd, "ready"), "socket group: ready");
 	host_lstat(socket_path, &st);
 	tap_is_oct(st.st_mode, S_IFSOCK | 0770, "socket group: its mode");
 	tap_is_int(st.st_gid, GROUP, "socket group: its group");
@@ -162,7 +148,7 @@ test_live_socket(void)
 	snprintf(from, sizeof(from), "--socket-path=%s", socket_path);
 	snprintf(dir, sizeof(dir), "--shared-dir=%s", share);
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "ready"), 0, "live socket: ready");
+	tap_ok(server_wait_log(s.log_fd, "ready"), "live socket: ready");
 	for (int i = 0; i < 2; i++) {
 		tap_is_int(RUN(said, server_program(SERVER_PRIVFSD),
 		    "--protocol=virtiofs", dir, from), 1,
@@ -202,7 +188,7 @@ test_libvirt(void)
 	if (fd < 0)
 		tap_bail("%s", pid_file);
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "ready"), 0, "libvirt: ready");
+	tap_ok(server_wait_log(s.log_fd, "ready"), "libvirt: ready");
 	n = procs_fds(s.pid, fds, COUNT(fds));
 	for (size_t i = 0; i < n; i++) {
 		snprintf(link, sizeof(link), "fd/%d", fds[i]);
@@ -286,7 +272,7 @@ test_limits(void)
 	struct server s;
 
 	start(&s, &o);
-	tap_is_int(wait_log(&s, "ready"), 0, "limits: ready");
+	tap_ok(server_wait_log(s.log_fd, "ready"), "limits: ready");
 	server_find(s.pid, &pids[0], &pids[1]);
 	for (size_t i = 0; i < 2; i++)
 		tap_is_int(limit_of(pids[i], "Max open files"), 2000,

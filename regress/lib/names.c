@@ -115,14 +115,7 @@ names_start(struct named *d, const struct fixture *f,
 int
 names_wait_log(const struct named *d, const char *text)
 {
-	long long end = procs_now_ms() + SERVER_TIMEOUT_MS;
-
-	while (strstr(server_log_text(d->log_fd), text) == NULL) {
-		if (procs_now_ms() > end)
-			return 0;
-		procs_sleep_us(1000);
-	}
-	return 1;
+	return server_wait_log(d->log_fd, text);
 }
 
 void

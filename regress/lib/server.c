@@ -162,6 +162,19 @@ server_wait_or_kill(pid_t pid, int timeout_ms)
 }
 
 int
+server_wait_log(int log_fd, const char *text)
+{
+	long long end = procs_now_ms() + SERVER_TIMEOUT_MS;
+
+	while (strstr(server_log_text(log_fd), text) == NULL) {
+		if (procs_now_ms() > end)
+			return 0;
+		procs_sleep_us(1000);
+	}
+	return 1;
+}
+
+int
 server_connect(const char *path, int timeout_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

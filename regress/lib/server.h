@@ -95,6 +95,9 @@ void	server_close_log(struct server *s);
 
 /* All that was logged so far; static storage, cut when it is too long. */
 const char	*server_log_text(int log_fd);
+/* Waits for a text in the log: lines of monitor and worker come by way of the
+ * launcher. 1, or 0 if it has not come within the bound. */
+int	server_wait_log(int log_fd, const char *text);
 
 /* Connects to a listening socket that appears within the bound. */
 int	server_connect(const char *path, int timeout_ms);
